@@ -1,0 +1,250 @@
+"""One call, one owner: what can stop a call in any phase, and the clocks that do.
+
+A call begins before there is a connection and may have to end in any phase: looking up the name, connecting, waiting for
+the head, inside the body, in the pause before a retry. A `Call` exists from the first moment. Stream, finalizer and
+watchdog all speak to it and to nothing below it. `Call.stop` wakes whoever waits: it shuts the socket down, which a
+blocked read notices at once. (Closing the response from another thread instead can block for seconds.)
+
+One lazy thread, the `Watchdog`, looks after the clocks of all calls, so that reading costs no timer for each read.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import os
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable
+
+from attrs import frozen
+
+from compatapi.errors import Cancelled, CompatAPIError, RequestTimeout
+
+__all__ = ["Call", "Timeouts"]
+
+
+@frozen
+class Timeouts:
+    """The four clocks of a call, in seconds; ``None`` turns one off.
+
+    Attributes:
+        connect: From the beginning to the connection: name, TCP, TLS, a proxy.
+        first_token: From sending the request to the first data of a stream, or to the whole of any other answer.
+            Reasoning models may be silent for minutes.
+        idle: Between two pieces of a streamed answer. Keep-alive comments and blank lines do not count as pieces, and
+            the time that the program itself takes between them does not count either.
+        total: The whole call, with retries and the pauses between them.
+    """
+
+    connect: float | None = 10.0
+    first_token: float | None = 600.0
+    idle: float | None = 120.0
+    total: float | None = None
+
+
+class Call:
+    """One call of a client, from before its first attempt to the end of its answer.
+
+    Args:
+        timeouts: The limits of its clocks.
+    """
+
+    def __init__(self, timeouts: Timeouts) -> None:
+        self.timeouts = timeouts
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._why: Callable[[], CompatAPIError] | None = None
+        self._socket: socket.socket | None = None  # a second handle of the connection's, for shutdown alone
+        self._started = time.monotonic()
+        self._total_end = self._started + timeouts.total if timeouts.total is not None else math.inf
+        self._clock = "total"
+        self._clock_start = self._started
+        self.deadline = self._total_end  # of the clock that runs now, by time.monotonic()
+        self.look_at = math.inf  # when the watchdog will look at this call
+        if self.deadline < math.inf:
+            _watchdog.watch(self)
+
+    # --- clocks
+
+    def start_clock(self, clock: str) -> None:
+        """Let one of the clocks ``connect``, ``first_token`` and ``idle`` run, from now, in place of another."""
+        limit: float | None = getattr(self.timeouts, clock)
+        now = time.monotonic()
+        self._clock, self._clock_start = clock, now
+        end = self._total_end
+        self.deadline = min(now + limit, end) if limit is not None else end
+        if self.deadline < self.look_at:
+            _watchdog.watch(self)
+
+    def rest_clock(self) -> None:
+        """Nobody waits for the server: only the clock of the whole call runs."""
+        self.deadline = self._total_end
+
+    def end_within(self, seconds: float) -> None:
+        """Give the call a last moment, whatever its clocks say."""
+        self.deadline = min(time.monotonic() + seconds, self._total_end)
+        if self.deadline < self.look_at:
+            _watchdog.watch(self)
+
+    def expire(self, now: float) -> None:
+        """Stop the call because its clock ran out (the watchdog's word)."""
+        if now >= self._total_end:
+            clock, start, limit = "total", self._started, self.timeouts.total
+        else:
+            clock, start = self._clock, self._clock_start
+            limit = getattr(self.timeouts, clock)
+        elapsed = now - start
+        self._stop(lambda: _timeout(clock, limit, elapsed))
+
+    # --- stopping
+
+    def stop(self) -> None:
+        """End the call, from any thread. Returns at once; whoever waits wakes with `Cancelled`."""
+        self._stop(lambda: Cancelled("The call was cancelled"))
+
+    def _stop(self, why: Callable[[], CompatAPIError]) -> None:
+        with self._lock:
+            if self._why is None:
+                self._why = why
+            if self._socket is not None:
+                _shut(self._socket)
+        self._stopped.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody or some clock stopped it."""
+        return self._why is not None
+
+    def error(self) -> CompatAPIError | None:
+        """Why the call was stopped, or ``None``."""
+        return self._why() if self._why is not None else None
+
+    def check(self) -> None:
+        """Raise if the call was stopped."""
+        if self._why is not None:
+            raise self._why()
+
+    def pause(self, seconds: float) -> None:
+        """Wait; raise as soon as the call is stopped."""
+        self.rest_clock()
+        self._stopped.wait(seconds)
+        self.check()
+
+    # --- the connection
+
+    def attach(self, sock: socket.socket) -> None:
+        """Own a connection from now on."""
+        # A handle of its own: shutting down through it can never hit another connection that was given the same file
+        # descriptor, and it works while TLS has the first one.
+        handle = socket.fromfd(sock.fileno(), sock.family, sock.type)
+        with self._lock:
+            old, self._socket = self._socket, handle
+            if self._why is not None:
+                _shut(handle)
+        if old is not None:
+            old.close()
+
+    def detach(self) -> None:
+        """Own no connection any more; stopping the call does not touch it from now on."""
+        with self._lock:
+            old, self._socket = self._socket, None
+        if old is not None:
+            old.close()
+
+    def end(self) -> None:
+        """The call is over; no clock runs any more."""
+        self.deadline = self._total_end = math.inf
+        self.detach()
+
+
+def _shut(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:  # it is shut already, or was never connected
+        return
+
+
+def _timeout(clock: str, limit: float | None, elapsed: float) -> RequestTimeout:
+    what = {
+        "connect": "No connection",
+        "first_token": "No answer began",
+        "idle": "The answer stalled: nothing new",
+        "total": "The call was not done",
+    }[clock]
+    return RequestTimeout(
+        f"{what} within {limit:g} seconds; raise it by Timeouts({clock}=...)", clock=clock, limit=limit, elapsed=elapsed
+    )
+
+
+class Watchdog:
+    """One thread that stops the calls whose clocks ran out. It starts with the first call and sleeps between.
+
+    A call is entered once, for the time when it is to be looked at. A deadline that moves on meanwhile, as it does with
+    each piece of an answer, costs nothing: the look finds that it is early and enters the call again.
+    """
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._condition = threading.Condition()
+        self._entries: list[tuple[float, int, weakref.ref[Call]]] = []  # a heap: when to look, order of entry, at what
+        self._count = 0
+        self._wake_at = math.inf
+        self._thread: threading.Thread | None = None
+
+    def watch(self, call: Call) -> None:
+        """Look at a call when its deadline comes; to be told again when the deadline becomes an earlier one."""
+        if self._pid != os.getpid():  # a fork has no threads but its own
+            self._reset()
+        with self._condition:
+            if call.deadline == math.inf:
+                return
+            call.look_at = call.deadline
+            self._count += 1
+            if self._count % 1000 == 0:  # calls that ended long before their limit are still entered
+                self._entries = [entry for entry in self._entries if _is_live(entry[2]())]
+                heapq.heapify(self._entries)
+            heapq.heappush(self._entries, (call.look_at, self._count, weakref.ref(call)))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="compatapi-watchdog", daemon=True)
+                self._thread.start()
+            elif call.look_at < self._wake_at:
+                self._condition.notify()
+
+    def _run(self) -> None:
+        while True:
+            for call in self._due():
+                now = time.monotonic()
+                if call.deadline <= now:
+                    call.expire(now)
+                else:
+                    self.watch(call)
+
+    def _due(self) -> list[Call]:
+        """Sleep until some entries are due, and take them out."""
+        with self._condition:
+            now = time.monotonic()
+            self._wake_at = self._entries[0][0] if self._entries else math.inf
+            if self._wake_at > now:
+                self._condition.wait(min(self._wake_at - now, 3600.0) if self._entries else None)
+                now = time.monotonic()
+            due = []
+            while self._entries and self._entries[0][0] <= now:
+                look_at, _, reference = heapq.heappop(self._entries)
+                call = reference()
+                if call is not None and look_at >= call.look_at:  # else it was entered again, for an earlier time
+                    call.look_at = math.inf
+                    due.append(call)
+            return due
+
+
+def _is_live(call: Call | None) -> bool:
+    return call is not None and call.deadline < math.inf
+
+
+_watchdog = Watchdog()

@@ -1,0 +1,287 @@
+"""The dialect of OpenAI's chat completions, and of the many servers that speak it with an accent.
+
+In: a `ChatCompletionRequest`, and the frames of an event stream. Out: the bytes of a POST, and chunks. What the servers
+do otherwise is in the rules 1 to 20 of "OpenAI-compatible servers" in the documentation; those that need only a look at
+one object are read by `compatapi.quirks`, those that need a memory of the stream are here.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from compatapi import jsontext
+from compatapi.accumulate import ToolCallSlots, new_call_id
+from compatapi.chat_types import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionRequest,
+    Choice,
+    ChunkChoice,
+    Delta,
+    ToolCall,
+    ToolCallDelta,
+)
+from compatapi.convert import converter, from_dict, to_dict
+from compatapi.dialects.base import ChunkDecoder, Dialect, auth_headers, is_error, join_url, stream_error
+from compatapi.errors import ConfigError, DecodeError, cut
+from compatapi.framing import Frame
+from compatapi.http_types import HttpRequest, Target
+from compatapi.quirks import usage_from
+from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
+
+__all__ = ["OpenAIDialect"]
+
+#: Rule 17: finish reasons that other servers use for the same. The raw one is kept (`WireType.wire_value`).
+FINISH_REASONS = {
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "end_turn": "stop",
+    "normal": "stop",
+    "max_tokens": "length",
+    "model_length": "length",
+    "model_context_window_exceeded": "length",
+    "sensitive": "content_filter",
+    "safety": "content_filter",
+    "content_filtered": "content_filter",
+    "function_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "network_error": "error",
+    "insufficient_system_resource": "error",
+    "abort": "error",
+}
+
+
+class OpenAIDialect(Dialect):
+    """Chat completions as OpenAI defines them (API reference, "Chat")."""
+
+    name = "openai"
+
+    def encode_request(self, request: ChatCompletionRequest, target: Target, stream: bool) -> HttpRequest:
+        body = to_dict(request)
+        if stream:
+            body["stream"] = True
+            if target.quirks.include_usage:
+                body.setdefault("stream_options", {"include_usage": True})
+        _rename(body, target)
+        body["messages"] = [_encode_message(message, target) for message in body["messages"]]
+        accept = "text/event-stream" if stream else "application/json"
+        return _post(target, target.quirks.chat_path, body, request.model, accept)
+
+    def decode_completion(self, body: bytes) -> ChatCompletion:
+        value = _decode_body(body)
+        if not isinstance(value, dict) or "choices" not in value:
+            raise DecodeError(f"The answer is no chat completion: {cut(body, 200)!r}", data=cut(body))
+        completion = from_dict(ChatCompletion, value)
+        for choice in completion.choices:
+            _read_finish_reason(choice)
+            _name_calls(choice)
+            error = choice.extra.get("error")
+            if error and choice.finish_reason == "error":
+                raise stream_error({"error": error})
+        return completion
+
+    def chunk_decoder(self, request: ChatCompletionRequest) -> ChunkDecoder:
+        return OpenAIChunkDecoder()
+
+    def encode_models(self, target: Target) -> HttpRequest:
+        path = target.quirks.models_path
+        if path is None:
+            raise ConfigError("This provider has no list of models")
+        headers = {"Accept": "application/json", **auth_headers(target), **target.headers}
+        return HttpRequest("GET", join_url(target, path), headers)
+
+    def decode_models(self, body: bytes) -> list[Model]:
+        value = _decode_body(body)
+        models = value.get("data", value.get("models")) if isinstance(value, dict) else value
+        if not isinstance(models, list):
+            raise DecodeError(f"The answer is no list of models: {cut(body, 200)!r}", data=cut(body))
+        return [from_dict(Model, model) for model in models]
+
+    def encode_embeddings(self, request: EmbeddingRequest, target: Target) -> HttpRequest:
+        path = target.quirks.embeddings_path
+        if path is None:
+            raise ConfigError("This provider has no embeddings")
+        return _post(target, path, to_dict(request), request.model, "application/json")
+
+    def decode_embeddings(self, body: bytes) -> EmbeddingResponse:
+        value = _decode_body(body)
+        if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+            raise DecodeError(f"The answer holds no embeddings: {cut(body, 200)!r}", data=cut(body))
+        for item in value["data"]:
+            if isinstance(item, dict) and isinstance(item.get("embedding"), str):
+                item["embedding"] = _floats(item["embedding"])
+        return from_dict(EmbeddingResponse, value)
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+
+def _post(target: Target, path: str, body: dict[str, Any], model: str, accept: str) -> HttpRequest:
+    for name, value in target.body.items():
+        body[name] = value
+        if value is None:
+            del body[name]
+    headers = {"Content-Type": "application/json", "Accept": accept, **auth_headers(target), **target.headers}
+    data = jsontext.dumps(body, converter.unstructure)
+    return HttpRequest("POST", join_url(target, path, model), headers, data, stream=accept == "text/event-stream")
+
+
+def _rename(body: dict[str, Any], target: Target) -> None:
+    names = dict(target.quirks.renames)
+    if target.quirks.max_tokens:
+        other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+        names[other[target.quirks.max_tokens]] = target.quirks.max_tokens
+    for name, there in names.items():
+        if name in body and there not in body:
+            body[there] = body.pop(name)
+
+
+def _encode_message(message: dict[str, Any], target: Target) -> dict[str, Any]:
+    if message.get("role") == "developer" and not target.quirks.developer_role:
+        return {**message, "role": "system"}
+    audio = message.get("audio")
+    if isinstance(audio, dict) and audio.get("id") and len(audio) > 1:
+        return {**message, "audio": {"id": audio["id"]}}  # what was heard is named, not sent back (section 3)
+    return message
+
+
+# --- whole answers --------------------------------------------------------------------------------------------------
+
+
+def _decode_body(body: bytes) -> Any:
+    value = jsontext.loads(body.strip())  # DeepSeek sends empty lines while the answer waits in its queue
+    if is_error(value):
+        raise stream_error(value)
+    return value
+
+
+def _read_finish_reason(choice: Choice | ChunkChoice) -> None:
+    reason = choice.finish_reason
+    if reason == "":
+        choice.set_reading("finish_reason", None)  # rule 5
+    elif reason in FINISH_REASONS:
+        choice.set_reading("finish_reason", FINISH_REASONS[reason])
+
+
+def _name_calls(choice: Choice) -> None:
+    """Rule 10: a call without an id gets one, because its result has to name it."""
+    for call in choice.message.tool_calls or ():
+        if isinstance(call, ToolCall) and not call.id:
+            call.set_reading("id", new_call_id())
+
+
+def _floats(text: str) -> list[float]:
+    """Base64 of little-endian 32-bit floats (API reference, "Create embeddings", encoding_format)."""
+    try:
+        data = base64.b64decode(text, validate=True)
+        return list(struct.unpack(f"<{len(data) // 4}f", data))
+    except (ValueError, struct.error) as error:
+        raise DecodeError(f"An embedding is no base64 of floats: {cut(text, 80)!r}", data=cut(text)) from error
+
+
+# --- streams --------------------------------------------------------------------------------------------------------
+
+#: An object without choices and with none of these is a heartbeat of a relay (rule 39 of the event stream), no chunk.
+_CHUNK_KEYS = frozenset({"id", "object", "model", "created", "usage", "choices"})
+
+
+class OpenAIChunkDecoder:
+    """Frames of one stream in, chunks out."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self._structure = converter.get_structure_hook(ChatCompletionChunk)
+        self._finished: set[int] = set()
+        self._spoken: set[int] = set()
+        self._slots: dict[int, ToolCallSlots] = {}
+
+    def decode(self, frame: Frame) -> list[ChatCompletionChunk]:
+        """The chunks of one frame."""
+        try:
+            value = jsontext.loads(frame.data)
+        except DecodeError as error:
+            return self._decode_text(frame, error)
+        if value.__class__ is not dict or "error" in value or not value.get("choices") or frame.event == "error":
+            if not self._is_chunk(value, frame):
+                return []
+        chunk: ChatCompletionChunk = self._structure(value, ChatCompletionChunk)
+        for choice in chunk.choices:
+            delta = choice.delta
+            if choice.finish_reason is not None or delta.tool_calls is not None or not delta.content:
+                self._settle(chunk, choice)
+        return [chunk]
+
+    def _decode_text(self, frame: Frame, error: DecodeError) -> list[ChatCompletionChunk]:
+        """A frame that is not one JSON text: the end mark, nothing, or several texts (rules 32 and 36)."""
+        text = frame.data.strip()
+        if text.startswith("[DONE]"):
+            self.done = True
+            return []
+        if not text:
+            return []
+        lines = text.split("\n")
+        if len(lines) == 1:
+            if frame.event == "error":
+                raise stream_error(text)
+            raise error
+        chunks: list[ChatCompletionChunk] = []
+        for line in lines:
+            if not self.done:
+                chunks += self.decode(Frame(line, frame.event, frame.id, frame.retry))
+        return chunks
+
+    def _is_chunk(self, value: Any, frame: Frame) -> bool:
+        """Look closer at what is not a plain chunk; raise if it is an error."""
+        if is_error(value) or frame.event == "error":
+            raise stream_error(value)
+        if not isinstance(value, Mapping):
+            raise DecodeError(f"An event of the stream is no JSON object: {cut(frame.data, 200)!r}", data=cut(value))
+        return "type" not in value or not _CHUNK_KEYS.isdisjoint(value)
+
+    def _settle(self, chunk: ChatCompletionChunk, choice: ChunkChoice) -> None:
+        """Whatever needs a memory of the stream: ends, numbers of tool calls, messages in place of deltas."""
+        index = choice.index
+        if "message" in choice.extra and choice.wire_value("delta") is None:
+            self._read_message(choice)
+        delta = choice.delta
+        if delta.content or delta.tool_calls or delta.reasoning_content:
+            self._spoken.add(index)
+        if delta.tool_calls:
+            self._number(index, delta.tool_calls)
+        if choice.finish_reason is not None:
+            self._end(chunk, choice)
+
+    def _number(self, index: int, fragments: list[ToolCallDelta]) -> None:
+        """Rules 9 to 11: give each fragment the number of its call, and a call without an id one."""
+        slots = self._slots.setdefault(index, ToolCallSlots())
+        for fragment, slot in zip(fragments, slots.add(fragments), strict=True):
+            if fragment.index != slot:
+                fragment.set_reading("index", slot)
+            call = slots.calls[slot]
+            if not call.id and call.name:
+                call.id = new_call_id()
+                fragment.set_reading("id", call.id)
+
+    def _end(self, chunk: ChatCompletionChunk, choice: ChunkChoice) -> None:
+        _read_finish_reason(choice)
+        if choice.finish_reason is None:
+            return
+        error = choice.extra.get("error")
+        if error and choice.finish_reason == "error":
+            raise stream_error({"error": error})
+        if choice.index in self._finished:
+            choice.set_reading("finish_reason", None)  # rule 6
+        self._finished.add(choice.index)
+        usage = choice.extra.get("usage")
+        if chunk.usage is None and isinstance(usage, dict):  # rule 15
+            chunk.set_reading("usage", usage_from(usage))
+
+    def _read_message(self, choice: ChunkChoice) -> None:
+        """A whole message where a delta belongs: the answer, unless it was said before."""
+        message = choice.extra["message"]
+        if isinstance(message, dict) and choice.index not in self._spoken:
+            choice.set_reading("delta", from_dict(Delta, message))

@@ -1,0 +1,272 @@
+"""Cut a body into frames: server-sent events and newline-delimited JSON.
+
+``feed(data)`` takes the bytes as they come, cut anywhere, and returns the frames that became complete. ``close()`` says
+that the input ended. Both decoders keep bytes, never text, so that a character cut in two costs nothing; both look at
+each byte once, keep a growing line as pieces and join it once (anything else is quadratic for one huge event), and
+refuse an event larger than their limit before it is joined.
+
+Rules by number are those of the WHATWG HTML Living Standard, "Server-sent events", as listed in the documentation.
+"""
+
+from __future__ import annotations
+
+import json
+from copy import copy
+
+from attrs import define
+
+from compatapi.errors import DecodeError, IncompleteStreamError, cut
+
+__all__ = ["Frame", "NDJSONDecoder", "SSEDecoder"]
+
+#: Bytes. Base64 audio, log probabilities and encrypted reasoning come as lines of several MiB.
+MAX_EVENT_BYTES = 32 * 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+_DIGITS = frozenset(b"0123456789")
+
+
+@define(slots=True)
+class Frame:
+    """One event of an event stream, or one line of newline-delimited JSON.
+
+    Attributes:
+        data: The payload. The lines of an event are joined by LF.
+        event: The type of the event.
+        id: The last event id in force.
+        retry: The reconnection time in force, in milliseconds, or ``None`` when the server never said one.
+    """
+
+    data: str
+    event: str = "message"
+    id: str = ""
+    retry: int | None = None
+
+
+class _Lines:
+    """Bytes in, whole lines out. Ends are LF, CRLF and, where asked for, lone CR."""
+
+    def __init__(self, max_event_bytes: int, *, lone_cr: bool) -> None:
+        self.limit = max_event_bytes
+        # The line that has no end yet. One buffer, not a list of pieces: a server that sends a few bytes at a time would
+        # make every piece cost an object of some 40 bytes.
+        self.rest = bytearray()
+        self._lone_cr = lone_cr
+        self._after_cr = False
+        self._start: bytes | None = b""  # what may still become a byte order mark; None once that is decided
+
+    def split(self, data: bytes) -> list[bytes]:
+        """The lines that ``data`` completes, without their ends."""
+        if self._start is not None:
+            data = self._without_bom(data)
+        if self._lone_cr and data and (self._after_cr or b"\r" in data):
+            data = self._unify_ends(data)
+        lines = data.split(b"\n")
+        last = lines.pop()
+        if lines:
+            if self.rest:
+                self.rest += lines[0]
+                lines[0] = bytes(self.rest)
+                self.rest = bytearray()
+        if last:
+            self.rest += last
+        return lines
+
+    def whole_rest(self) -> bytes:
+        """The line that has no end yet, with what might still have become a byte order mark."""
+        return (self._start or b"") + bytes(self.rest)
+
+    def _without_bom(self, data: bytes) -> bytes:
+        # Rules 3 and 5: one mark, at the very start, possibly cut by a read.
+        data = (self._start or b"") + data
+        if len(data) < len(_BOM) and _BOM.startswith(data):
+            self._start = data
+            return b""
+        self._start = None
+        return data[len(_BOM) :] if data.startswith(_BOM) else data
+
+    def _unify_ends(self, data: bytes) -> bytes:
+        # Rule 7: a line is complete at its CR; an LF that follows belongs to it, even in the next read.
+        if self._after_cr and data.startswith(b"\n"):
+            data = data[1:]
+            self._after_cr = False
+            if not data:
+                return data
+        self._after_cr = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+class SSEDecoder:
+    """Decode an event stream as the standard says, rule by rule; what servers get wrong is treated above this layer.
+
+    Args:
+        max_event_bytes: Limit for the data of one event and for one line, in bytes.
+
+    Attributes:
+        last_event_id: The id that the server gave last; it lasts from event to event (rule 21).
+        retry: The reconnection time that the server gave last, in milliseconds, or ``None``.
+    """
+
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self.last_event_id = ""
+        self.retry: int | None = None
+        self._lines = _Lines(max_event_bytes, lone_cr=True)
+        self._data: bytes | bytearray | None = None  # one line as it came; more of them in one buffer, see _Lines.rest
+        self._size = 0
+        self._event = b""
+        self._id = ""
+        self._failed: DecodeError | None = None
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take the next bytes of the body and return the events that they complete.
+
+        Raises:
+            DecodeError: One event is larger than the limit. Events that were complete before it in the same bytes are
+                returned first, and the next call raises. The decoder refuses further use.
+        """
+        if self._failed is not None:
+            raise self._failed
+        frames: list[Frame] = []
+        limit = self._lines.limit
+        for line in self._lines.split(data):
+            if line[:6] == b"data: " and self._data is None:  # rule 13: one space goes, only one
+                self._data = line[6:]
+                self._size = len(line)
+            elif line:
+                self._read_field(line)
+            elif self._data is not None:
+                frames.append(self._dispatch())
+            else:
+                self._event = b""  # rule 25: an event without data is none, and its type is dropped
+                self.last_event_id = self._id  # rule 24
+            if self._size > limit or len(line) > limit:
+                self._size = limit + 1
+                break
+        if self._size + len(self._lines.rest) > limit:
+            self._data, self._lines.rest = None, bytearray()
+            self._failed = _too_large(limit)
+            if not frames:
+                raise self._failed
+        return frames
+
+    def close(self) -> list[Frame]:
+        """Say that the input ended. Always empty: what no blank line ended is dropped (rule 28), see `unfinished`.
+
+        Raises:
+            DecodeError: The error of an earlier `feed`, again.
+        """
+        if self._failed is not None:
+            raise self._failed
+        return []
+
+    @property
+    def unfinished(self) -> Frame | None:
+        """The event that was begun and not yet ended by a blank line, for lenient layers above; ``None`` without one.
+
+        A last line without an end is read as a line.
+        """
+        look = copy(self)
+        if isinstance(self._data, bytearray):
+            look._data = self._data[:]
+        if rest := self._lines.whole_rest():
+            look._read_field(rest)
+        return look._dispatch() if look._data is not None else None
+
+    def _read_field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")  # rules 12 and 15
+        if value[:1] == b" ":
+            value = value[1:]
+        if name == b"data":
+            if self._data is None:
+                self._data = value
+            else:
+                if isinstance(self._data, bytes):
+                    self._data = bytearray(self._data)
+                self._data += b"\n"
+                self._data += value
+            self._size += len(line)
+        elif name == b"event":
+            self._event = value
+        elif name == b"id":
+            if b"\0" not in value:  # rule 20
+                self._id = value.decode("utf-8", "replace")
+        elif name == b"retry" and 0 < len(value) < 100 and _DIGITS.issuperset(value):  # rule 22
+            # Python refuses to read numbers of more than 4300 digits; nobody means more than a hundred.
+            self.retry = int(value)
+
+    def _dispatch(self) -> Frame:
+        data = self._data or b""
+        self.last_event_id = self._id  # rule 24
+        event = self._event.decode("utf-8", "replace") if self._event else "message"
+        self._data, self._size, self._event = None, 0, b""
+        return Frame(data.decode("utf-8", "replace"), event, self.last_event_id, self.retry)
+
+
+class NDJSONDecoder:
+    """Decode newline-delimited JSON: one object a line (the lines' JSON itself is the dialect's matter).
+
+    Args:
+        max_event_bytes: Limit for one line, in bytes.
+    """
+
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._lines = _Lines(max_event_bytes, lone_cr=False)
+        self._failed: DecodeError | None = None
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take the next bytes of the body and return the lines that they complete, empty ones left out.
+
+        Raises:
+            DecodeError: A line is no JSON object, or larger than the limit. Lines that were complete before it in the
+                same bytes are returned first, and the next call raises. The decoder refuses further use.
+        """
+        if self._failed is not None:
+            raise self._failed
+        frames: list[Frame] = []
+        try:
+            for line in self._lines.split(data):
+                if text := line.strip():
+                    frames.append(self._frame(text))
+            if len(self._lines.rest) > self._lines.limit:
+                raise _too_large(self._lines.limit)
+        except DecodeError as error:
+            self._lines.rest = bytearray()
+            self._failed = error
+            if not frames:
+                raise
+        return frames
+
+    def close(self) -> list[Frame]:
+        """Say that the input ended; return the last line if it has no end but is complete.
+
+        Raises:
+            IncompleteStreamError: The last line was cut.
+            DecodeError: The error of an earlier `feed`, again.
+        """
+        if self._failed is not None:
+            raise self._failed
+        line = self._lines.whole_rest().strip()
+        if not line:
+            return []
+        try:
+            frame = self._frame(line)
+            # Numbers are not read: their size is no sign of a cut.
+            json.loads(frame.data, parse_int=str, parse_float=str)
+        except DecodeError as error:
+            self._failed = error
+            raise
+        except (ValueError, RecursionError) as error:
+            self._failed = DecodeError("The stream was cut inside a line", data=cut(line))
+            raise IncompleteStreamError(f"The stream was cut inside a line: {cut(line, 80)!r}") from error
+        return [frame]
+
+    def _frame(self, line: bytes) -> Frame:
+        if len(line) > self._lines.limit:
+            raise _too_large(self._lines.limit)
+        if line[:1] != b"{":
+            raise DecodeError("A line of the stream is no JSON object", data=cut(line))
+        return Frame(line.decode("utf-8", "replace"))
+
+
+def _too_large(limit: int) -> DecodeError:
+    return DecodeError(f"One event of the stream is larger than the limit of {limit:,} bytes")

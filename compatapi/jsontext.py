@@ -1,0 +1,97 @@
+"""JSON text to values and back: orjson where it is installed, the standard library otherwise, with the same results.
+
+`loads` accepts what RFC 8259 accepts and no more (no ``NaN``), except that half of a surrogate pair, which servers
+leave behind when they cut an emoji in two, is read as U+FFFD. `dumps` writes compact UTF-8 and refuses what has no
+JSON form (``NaN``, infinity, half of a surrogate pair) with an error that says so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from compatapi.errors import ConfigError, DecodeError, cut
+
+try:
+    import orjson
+except ImportError:  # any Python without a wheel of it, such as PyPy
+    orjson = None  # type: ignore[assignment]
+
+__all__ = ["dumps", "loads"]
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
+def loads(text: str | bytes) -> Any:
+    """Decode one JSON text.
+
+    Raises:
+        DecodeError: It is none; ``position`` and ``data`` tell where and what.
+    """
+    if orjson is not None:
+        try:
+            return orjson.loads(text)
+        except ValueError:  # decode again below, which is lenient with half pairs and knows the position
+            pass
+    try:
+        if not isinstance(text, str):
+            text = bytes(text).decode("utf-8")
+        value = json.loads(text, parse_constant=_refuse_constant)
+        return _mend_halves(value) if "\\u" in text and "\\ud" in text.lower() else value
+    except json.JSONDecodeError as error:
+        start = max(error.pos - 60, 0)
+        raise DecodeError(
+            f"This is no JSON: {error.msg} at character {error.pos}: {cut(text[start : start + 120])!r}",
+            data=cut(text),
+            position=error.pos,
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DecodeError(
+            f"This is no JSON: invalid UTF-8 at byte {error.start}", data=cut(text), position=error.start
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"This is no JSON that can be read: {cut(error, 100)}", data=cut(text)) from error
+
+
+def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
+    """Encode a value as compact JSON in UTF-8; ``default`` turns objects of other classes into JSON values.
+
+    Raises:
+        ConfigError: A value in it has no JSON form.
+    """
+    try:
+        if orjson is not None:
+            try:
+                out = orjson.dumps(value, default, orjson.OPT_NON_STR_KEYS)
+            except TypeError:  # integers over 64 bits, and whatever the standard library explains better
+                return _dumps(value, default)
+            # orjson writes NaN and infinity as null; nothing of ours writes null, so a look is rarely needed.
+            return out if b"null" not in out else _dumps(value, default)
+        return _dumps(value, default)
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"A text to be sent holds half of a surrogate pair ({error.object[error.start]!r}), which is no Unicode"
+            " character; clean it, for example with text.encode('utf-8', 'replace')"
+        ) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"A value to be sent has no JSON form: {cut(error, 200)}") from error
+
+
+def _dumps(value: Any, default: Callable[[Any], Any] | None) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=default).encode()
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _mend_halves(value: Any) -> Any:
+    if isinstance(value, str):
+        return _HALF_PAIR.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_mend_halves(key): _mend_halves(item) for key, item in value.items()}
+    return [_mend_halves(item) for item in value] if isinstance(value, list) else value
+
+

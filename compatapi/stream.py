@@ -1,0 +1,303 @@
+"""Bytes to chunks, and the stream that a program reads.
+
+`StreamDecoder` needs no network: it joins framing and dialect, keeps the answer so far, and owns the rule of the end. A
+stream is complete when the dialect's end mark was seen, or a finish reason for every choice that spoke; anything else
+is an error that carries what was received. `ChatStream` adds the body of an `HttpResponse`.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from types import TracebackType
+
+from compatapi.accumulate import Accumulator, chunk_from_completion
+from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
+from compatapi.dialects.base import ChunkDecoder, Dialect
+from compatapi.errors import (
+    Cancelled,
+    CompatAPIError,
+    DecodeError,
+    IncompleteStreamError,
+    StreamError,
+    TransportError,
+    cut,
+    fill,
+)
+from compatapi.framing import MAX_EVENT_BYTES, Frame, NDJSONDecoder, SSEDecoder
+from compatapi.http_types import HttpResponse
+
+__all__ = ["ChatStream", "StreamDecoder"]
+
+#: Bytes. Of an answer that is no stream.
+MAX_BODY_BYTES = 100 * 1024 * 1024
+
+
+class StreamDecoder:
+    """The bytes of one streamed answer in, chunks out.
+
+    Args:
+        dialect: The wire format.
+        request: What was asked.
+        max_event_bytes: Limit for one event, in bytes.
+        max_body_bytes: Limit for an answer that turns out to be no stream, in bytes.
+        ends_without_mark: Take the end of the body for the end of the answer, whatever was seen.
+        accumulate: ``False`` keeps no text, for streams of any length; ``completion`` then has no choices.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        request: ChatCompletionRequest,
+        *,
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        ends_without_mark: bool = False,
+        accumulate: bool = True,
+    ) -> None:
+        self._dialect = dialect
+        self._framing: SSEDecoder | NDJSONDecoder = dialect.decoder(max_event_bytes=max_event_bytes)
+        self._decoder: ChunkDecoder = dialect.chunk_decoder(request)
+        self._accumulator = Accumulator(keep=accumulate)
+        self._ends_without_mark = ends_without_mark
+        self._max_body_bytes = max_body_bytes
+        self._head: bytearray | None = bytearray()  # until it is known what the body is
+        self._whole: bytearray | None = None  # the body, when it is no stream
+        self._frames_seen = False
+        self._error: CompatAPIError | None = None
+
+    @property
+    def completion(self) -> ChatCompletion:
+        """The answer so far."""
+        return self._accumulator.completion
+
+    @property
+    def done(self) -> bool:
+        """Whether the end mark was seen; what comes after it is ignored."""
+        return self._decoder.done
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer is whole by the rule of the end."""
+        return self._decoder.done or self._accumulator.is_finished
+
+    def feed(self, data: bytes) -> list[ChatCompletionChunk]:
+        """Take the next bytes of the body and return the chunks that they complete.
+
+        Raises:
+            StreamError: The server reports an error inside the stream.
+            DecodeError: The server sent nonsense.
+
+        Chunks that were whole before the fault are returned first; the next call raises. A decoder that has raised
+        raises the same again.
+        """
+        if self._error is not None:
+            raise self._error
+        chunks: list[ChatCompletionChunk] = []
+        try:
+            if self._head is not None:
+                data = self._look_at_head(data)
+            if self._whole is not None:
+                self._collect(data)
+            elif data:
+                self._decode(self._framing.feed(data), chunks)
+        except CompatAPIError as error:
+            self._fail(error, chunks)
+        return chunks
+
+    def close(self) -> list[ChatCompletionChunk]:
+        """Say that the body ended; return the chunks that this completes.
+
+        Raises:
+            IncompleteStreamError: The body ended before the answer did.
+            StreamError: The body is an error, or no stream.
+            DecodeError: The body is nonsense.
+        """
+        if self._error is not None:
+            raise self._error
+        chunks: list[ChatCompletionChunk] = []
+        if self.done:
+            return chunks
+        try:
+            self._finish(chunks)
+        except CompatAPIError as error:
+            self._fail(error, chunks)
+        return chunks
+
+    def _fail(self, error: CompatAPIError, chunks: list[ChatCompletionChunk]) -> None:
+        self._error = fill(error, {"completion": self.completion})
+        if not chunks:
+            raise self._error
+
+    def _decode(self, frames: list[Frame], chunks: list[ChatCompletionChunk]) -> None:
+        decoder, add = self._decoder, self._accumulator.add
+        for frame in frames:
+            if decoder.done:
+                return
+            self._frames_seen = True
+            for chunk in decoder.decode(frame):
+                add(chunk)
+                chunks.append(chunk)
+
+    def _look_at_head(self, data: bytes) -> bytes:
+        """Tell by its first character whether the body is a stream (rule 42); the media type often lies."""
+        head = self._head = (self._head or bytearray()) + data
+        start = bytes(head[:1000]).removeprefix(b"\xef\xbb\xbf").lstrip()
+        if not start and len(head) < 1000:
+            return b""
+        if start[:1] in (b"{", b"[", b"<") and isinstance(self._framing, SSEDecoder):
+            self._whole = bytearray()
+        self._head = None
+        return bytes(head)
+
+    def _collect(self, data: bytes) -> None:
+        assert self._whole is not None
+        self._whole += data
+        if len(self._whole) > self._max_body_bytes:
+            self._whole.clear()
+            raise DecodeError(f"The answer is larger than the limit of {self._max_body_bytes:,} bytes")
+
+    def _finish(self, chunks: list[ChatCompletionChunk]) -> None:
+        if self._whole is not None:
+            self._decode_whole(bytes(self._whole), chunks)
+            return
+        head, self._head = self._head, None
+        if head:
+            self._decode(self._framing.feed(bytes(head)), chunks)
+        tail: CompatAPIError | None = None
+        try:
+            self._decode(self._framing.close(), chunks)
+            unfinished = getattr(self._framing, "unfinished", None)
+            if unfinished is not None:  # rule 35: servers forget the last blank line
+                self._decode([unfinished], chunks)
+        except (DecodeError, IncompleteStreamError) as error:
+            tail = error  # half an event: whether that matters is told below
+        if self.is_complete or (self._ends_without_mark and tail is None):
+            return
+        if not self._frames_seen and not self._accumulator.has_spoken:
+            raise IncompleteStreamError("The stream ended before anything was said") from tail
+        raise IncompleteStreamError(
+            "The stream was cut short: it ended inside an event"
+            if tail is not None
+            else "The stream was cut short: it ended without an end mark and without a finish reason"
+        ) from tail
+
+    def _decode_whole(self, body: bytes, chunks: list[ChatCompletionChunk]) -> None:
+        """An answer that is no stream: an error, a page of a proxy, or the whole completion."""
+        text = body.strip()
+        if text.removeprefix(b"\xef\xbb\xbf")[:1] == b"<":
+            raise StreamError(
+                f"The server answered with a page instead of a stream: {cut(text, 200)!r}", body=cut(text, 4000)
+            )
+        try:
+            completion = self._dialect.decode_completion(text.removeprefix(b"\xef\xbb\xbf"))
+        except DecodeError as error:
+            if text[-1:] in (b"}", b"]"):
+                raise
+            raise IncompleteStreamError(f"The answer was cut short: {cut(text[-80:])!r}") from error
+        chunk = chunk_from_completion(completion)
+        self._accumulator.add(chunk)
+        chunks.append(chunk)
+
+
+class ChatStream:
+    """A streamed answer: iterate over it for chunks, leave its ``with`` block to end it.
+
+    The connection is open from the start. Leaving the loop early, by ``break`` or an exception, closes it. `completion`
+    is the answer so far at any moment. `close` may be called from any thread.
+
+    Iterating raises what is in `compatapi.errors`; each error carries the answer so far in ``completion``.
+    """
+
+    def __init__(self, response: HttpResponse, decoder: StreamDecoder) -> None:
+        self.response = response
+        self._decoder = decoder
+        self._body = response.body
+        self._batch: Iterator[ChatCompletionChunk] = iter(())
+        self._over = False
+        self._closed = False
+        # A stream that is merely dropped must not keep its connection. The finalizer knows the response only.
+        weakref.finalize(self, response.close).atexit = False
+
+    @property
+    def completion(self) -> ChatCompletion:
+        """The answer so far."""
+        return self._decoder.completion
+
+    @property
+    def closed(self) -> bool:
+        """Whether the stream is at its end, or was closed."""
+        return self._closed
+
+    def __iter__(self) -> Iterator[ChatCompletionChunk]:
+        # A new generator each time and no reference to it: leaving the loop drops it, which closes the connection.
+        try:
+            while True:
+                yield from self._batch
+                if not self._pull():
+                    return
+        finally:
+            self.close()
+
+    def __next__(self) -> ChatCompletionChunk:
+        while True:
+            for chunk in self._batch:
+                return chunk
+            if not self._pull():
+                raise StopIteration
+
+    def text_stream(self) -> Iterator[str]:
+        """The pieces of text of the first choice, for those who want nothing else."""
+        for chunk in self:
+            if text := chunk.text:
+                yield text
+
+    def close(self) -> None:
+        """End the stream. Idempotent, from any thread; a reader that waits wakes with `compatapi.errors.Cancelled`."""
+        if not self._closed:
+            self._closed = True
+            self._batch = iter(())
+            self.response.close()
+
+    def __enter__(self) -> ChatStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _pull(self) -> bool:
+        """Wait for bytes and decode them. False at the end."""
+        response, decoder = self.response, self._decoder
+        if self._over or self._closed:
+            return False
+        try:
+            response.wait()
+            chunks: list[ChatCompletionChunk] = []
+            while not chunks and not self._over:
+                data = next(self._body, None)
+                chunks = decoder.close() if data is None else decoder.feed(data)
+                self._over = data is None or decoder.done
+            response.rest()
+        except CompatAPIError as error:
+            return self._end_by(error)
+        except BaseException:  # KeyboardInterrupt above all
+            self.close()
+            raise
+        if self._closed:
+            return False
+        self._batch = iter(chunks)
+        if self._over:
+            response.release()
+        return True
+
+    def _end_by(self, error: CompatAPIError) -> bool:
+        self._over = True
+        cancelled, self._closed = self._closed, True
+        self.response.close()
+        if cancelled and isinstance(error, TransportError | IncompleteStreamError):
+            error = Cancelled("The stream was closed while it was read")
+        if isinstance(error, TransportError) and self._decoder.is_complete:
+            return False  # the road broke behind the answer
+        raise fill(error, {"completion": self.completion, "request_id": self.response.request_id})

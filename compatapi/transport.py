@@ -1,0 +1,306 @@
+"""Move one HTTP request and the answer to it, with requests. No other module imports requests.
+
+One adapter of requests for each client holds the connections; urllib3's pools below it are safe for threads, and
+nothing above them is shared: no session is used for sending, so there are no cookies, no ``.netrc`` that could replace
+the key, and no redirects that could carry it elsewhere. A piece of the body is handed on when it arrives.
+
+Every error of requests, urllib3, http.client and ssl ends here and becomes one of `compatapi.errors`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from compatapi.call import Call
+from compatapi.errors import CompatAPIError, ConfigError, ConnectError, ConnectionLost, DecodeError, RequestTimeout, cut
+from compatapi.http_types import Headers, HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    from compatapi.connections import Adapter
+
+__all__ = ["Transport"]
+
+#: Bytes asked for at once. A read returns as soon as anything is there.
+_READ_SIZE = 65536
+#: Seconds and bytes spent behind the end of an answer to save the connection for the next one.
+_DRAIN_SECONDS, _DRAIN_BYTES = 0.05, 65536
+
+
+class Transport:
+    """Sends requests over connections of its own. Safe for threads.
+
+    Args:
+        verify: As in requests: whether to check certificates, or the path of those to trust.
+        cert: As in requests: a client certificate's path, or a pair of paths with its key.
+        proxies: As in requests: scheme to URL of a proxy. Left out, the environment says.
+    """
+
+    def __init__(
+        self,
+        *,
+        verify: bool | str | None = None,
+        cert: str | tuple[str, str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> None:
+        self._verify, self._cert, self._proxies = verify, cert, proxies
+        self._lock = threading.Lock()
+        self._adapter: Adapter | None = None
+        self._pid = 0
+        self._settings: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def send(self, request: HttpRequest, call: Call) -> HttpResponse:
+        """Send a request and wait for the head of the answer. The body comes as it arrives.
+
+        Raises:
+            ConfigError: The URL or a header cannot be sent.
+            ConnectError: There is no connection.
+            ConnectionLost: It broke before the head was there.
+            RequestTimeout: A clock of the call ran out.
+            Cancelled: The call was stopped.
+        """
+        from compatapi.connections import current
+
+        call.check()
+        prepared = _prepare(request)
+        adapter, settings = self._adapter_for(prepared.url)
+        call.start_clock("connect")
+        current.call = call
+        try:
+            # The clocks are the call's own; urllib3's would start again with each byte.
+            raw = adapter.send(prepared, stream=True, timeout=None, **settings).raw
+        except Exception as error:
+            call.detach()
+            raise _translate(error, call, in_body=False) from error
+        finally:
+            current.call = None
+        try:
+            call.check()
+        except CompatAPIError:
+            _drop(raw)
+            raise
+        return _Exchange(raw, call).response()
+
+    def close(self) -> None:
+        """Close the idle connections. Answers that are being read go on."""
+        with self._lock:
+            adapter, self._adapter = self._adapter, None
+        if adapter is not None and self._pid == os.getpid():
+            adapter.close()
+
+    def _adapter_for(self, url: str) -> tuple[Adapter, dict[str, Any]]:
+        """The adapter of this process, and what requests makes of the environment for that host."""
+        import requests
+
+        from compatapi.connections import Adapter
+
+        parts = urlsplit(url)
+        with self._lock:
+            if self._adapter is None or self._pid != os.getpid():
+                # The child of a fork must not write into the connections of its parent.
+                self._adapter, self._pid = Adapter(), os.getpid()
+            key = (parts.scheme, parts.netloc)
+            settings = self._settings.get(key)
+            if settings is None:
+                session = requests.Session()
+                verify = True if self._verify is None else self._verify
+                found = session.merge_environment_settings(url, dict(self._proxies or {}), True, verify, self._cert)
+                settings = {name: found[name] for name in ("verify", "cert", "proxies")}
+                self._settings[key] = settings
+            return self._adapter, settings
+
+
+def _prepare(request: HttpRequest) -> Any:
+    import requests
+    from requests.structures import CaseInsensitiveDict
+
+    prepared = requests.PreparedRequest()
+    try:
+        prepared.prepare_method(request.method)
+        prepared.prepare_url(request.url, None)
+    except (requests.RequestException, ValueError) as error:
+        raise ConfigError(f"The URL {request.url!r} cannot be used: {cut(error, 200)}") from error
+    headers = CaseInsensitiveDict(
+        {
+            "User-Agent": "compatapi",
+            # Compressed, a piece may wait in the compressor of a proxy for the ones after it.
+            "Accept-Encoding": "identity" if request.stream else "gzip, deflate",
+            **request.headers,
+        }
+    )
+    for name, value in headers.items():
+        _check_header(name, value)
+    if request.body is not None:
+        headers["Content-Length"] = str(len(request.body))
+    prepared.headers, prepared.body = headers, request.body
+    return prepared
+
+
+def _check_header(name: str, value: str) -> None:
+    """RFC 9110, section 5.5. The value is not shown: it may be the key."""
+    if not isinstance(value, str) or not value.isprintable() or not f"{name}{value}".isascii():
+        raise ConfigError(
+            f"The header {name!r} has a value that cannot be sent: only printable ASCII characters are allowed"
+        )
+
+
+class _Exchange:
+    """The body of one answer, read by one thread and closed by any."""
+
+    def __init__(self, raw: Any, call: Call) -> None:
+        self._raw, self._call = raw, call
+        self._waits = False
+        self._reading = threading.Lock()
+        self._over = False
+
+    def response(self) -> HttpResponse:
+        raw, call = self._raw, self._call
+        self._pieces = self._iterate()
+        return HttpResponse(
+            status=raw.status,
+            reason=raw.reason or "",
+            headers=Headers(raw.headers.items()),
+            body=self._pieces,
+            wait=self._wait,
+            rest=call.rest_clock,
+            release=self._release,
+            close=self._close,
+        )
+
+    def _wait(self) -> None:
+        # The clock for the first piece has run since the request was sent.
+        if self._waits:
+            self._call.start_clock("idle")
+        self._waits = True
+
+    def _iterate(self) -> Iterator[bytes]:
+        raw, call = self._raw, self._call
+        chunked = raw.chunked and raw.supports_chunked_reads()
+        pieces = raw.stream(_READ_SIZE, decode_content=True) if chunked else _read(raw)
+        try:
+            while True:
+                with self._reading:
+                    call.check()
+                    try:
+                        piece = next(pieces, None)
+                    except Exception as error:
+                        raise _translate(error, call, in_body=True) from error
+                if piece is None:
+                    call.check()  # a socket that was shut down looks like the end of the body
+                    break
+                if piece:
+                    yield piece
+            self._finish(drop=False)
+        finally:
+            self._finish(drop=True)
+
+    def _release(self) -> None:
+        """After the end mark: read the little that may follow, if the connection can serve again."""
+        connection = self._raw.connection
+        sock = None if connection is None else connection.sock
+        if self._over or sock is None or not (self._raw.chunked or self._raw.length_remaining is not None):
+            self._close()
+            return
+        try:
+            self._call.end_within(2 * _DRAIN_SECONDS)
+            sock.settimeout(_DRAIN_SECONDS)
+            left = _DRAIN_BYTES
+            while left > 0 and (piece := next(self._pieces, None)) is not None:
+                left -= len(piece)
+        except (CompatAPIError, OSError):  # the answer is whole already; its connection is not worth an error
+            self._finish(drop=True)
+        self._close()
+
+    def _close(self) -> None:
+        """Idempotent, from any thread, never waits: a thread that is inside a read wakes and cleans up itself."""
+        if self._over:
+            return
+        self._call.stop()
+        if self._reading.acquire(blocking=False):
+            try:
+                self._finish(drop=True)
+            finally:
+                self._reading.release()
+
+    def _finish(self, *, drop: bool) -> None:
+        if self._over:
+            return
+        self._over = True
+        self._call.end()
+        if drop:
+            _drop(self._raw)
+        else:
+            self._raw.release_conn()
+
+
+def _read(raw: Any) -> Iterator[bytes]:
+    while piece := raw.read1(_READ_SIZE, decode_content=True):
+        yield piece
+
+
+def _drop(raw: Any) -> None:
+    """Close the connection below a response."""
+    connection = raw.connection
+    if connection is not None:
+        connection.close()
+    raw.close()
+    raw.release_conn()
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+def _translate(error: Exception, call: Call, *, in_body: bool) -> CompatAPIError:
+    """The error of compatapi for one of the packages below; what stopped the call goes first."""
+    import requests
+    import urllib3.exceptions as u
+
+    stopped = call.error()
+    if stopped is not None:
+        return stopped
+    if isinstance(error, CompatAPIError):
+        return error
+    causes = list(_causes(error))
+    text = cut(_innermost_text(causes), 200)
+    if _any(causes, requests.exceptions.ConnectTimeout, u.ConnectTimeoutError):
+        return RequestTimeout(f"No connection: {text}", clock="connect", limit=call.timeouts.connect)
+    if _any(causes, requests.exceptions.ReadTimeout, u.ReadTimeoutError, TimeoutError):
+        clock = "idle" if in_body else "first_token"
+        return RequestTimeout(f"The server fell silent: {text}", clock=clock, limit=getattr(call.timeouts, clock))
+    if _any(causes, u.DecodeError, requests.exceptions.ContentDecodingError):
+        return DecodeError(f"The body cannot be decompressed: {text}")
+    if in_body:
+        return ConnectionLost(f"The connection broke inside the answer: {text}")
+    if _any(causes, u.SSLError, requests.exceptions.SSLError):
+        return ConnectError(f"No trusted connection: {text}", is_permanent=True)
+    if _any(causes, u.ProtocolError) and not _any(causes, u.NewConnectionError, u.ProxyError):
+        return ConnectionLost(f"The connection broke before an answer began: {text}")
+    if isinstance(error, OSError) or _any(causes, requests.RequestException, u.HTTPError):
+        return ConnectError(f"No connection: {text}")
+    return ConfigError(f"The request cannot be sent: {text}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and those that it wraps: as arguments, reasons or causes."""
+    seen: set[int] = set()
+    todo: list[Any] = [error]
+    while todo:
+        item = todo.pop(0)
+        if isinstance(item, BaseException) and id(item) not in seen:
+            seen.add(id(item))
+            yield item
+            todo += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
+
+
+def _any(causes: list[BaseException], *kinds: type[BaseException]) -> bool:
+    return any(isinstance(cause, kinds) for cause in causes)
+
+
+def _innermost_text(causes: list[BaseException]) -> str:
+    for cause in reversed(causes):
+        if text := str(cause):
+            return f"{type(cause).__name__}: {text}" if isinstance(cause, OSError) else text
+    return type(causes[0]).__name__
