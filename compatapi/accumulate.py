@@ -214,11 +214,16 @@ class _ChoiceSoFar:
 
     def add(self, choice: ChunkChoice) -> None:
         delta = choice.delta
+        raw = delta._extra
         if delta.content:
             self.content.append(delta.content)
+            only_text = raw.__class__ is dict and len(raw) == 1 and "content" in raw
+            if only_text and choice.finish_reason is None and choice.logprobs is None:
+                self.extras.add(choice)
+                return  # as most chunks are
         if delta.reasoning_content:
             self.reasoning.append(delta.reasoning_content)
-        if delta._extra and ("reasoning" in delta._extra or "reasoning_details" in delta._extra):
+        if raw and ("reasoning" in raw or "reasoning_details" in raw):
             self._note_reasoning(delta)
         if delta.refusal:
             self.refusal.append(delta.refusal)
@@ -297,6 +302,7 @@ class Accumulator:
         self._choices: dict[int, _ChoiceSoFar] = {}
         self._open: set[int] = set()  # choices that have spoken and have no finish reason yet
         self._fields: dict[str, Any] = {}
+        self._missing: tuple[str, ...] = ("id", "created", "model", "system_fingerprint")
         self._extras = _extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)()
         self._changed = True
         self._built = ChatCompletion()
@@ -345,10 +351,10 @@ class Accumulator:
 
     def _add_fields(self, chunk: ChatCompletionChunk) -> None:
         fields = self._fields
-        if len(fields) < 5:  # rule 18: the first that is not empty counts
-            for name in ("id", "created", "model", "service_tier", "system_fingerprint"):
-                if name not in fields and (value := getattr(chunk, name)):
-                    fields[name] = value
+        for name in self._missing:  # rule 18: the first that is not empty counts
+            if value := getattr(chunk, name):
+                fields[name] = value
+                self._missing = tuple(other for other in self._missing if other != name)
         if chunk.service_tier:
             fields["service_tier"] = chunk.service_tier
         if chunk.moderation:
@@ -360,8 +366,10 @@ def _merge_details(into: list[Any], details: list[Any]) -> None:
     """Join pieces of one reasoning detail (same type and index), so that it can be sent back as one."""
     for detail in details:
         last = into[-1] if into else None
-        same = isinstance(last, dict) and isinstance(detail, dict) and all(
-            last.get(key) == detail.get(key) for key in ("type", "index")
+        same = (
+            isinstance(last, dict)
+            and isinstance(detail, dict)
+            and all(last.get(key) == detail.get(key) for key in ("type", "index"))
         )
         if not same or not isinstance(last, dict):
             into.append(dict(detail) if isinstance(detail, dict) else detail)
@@ -391,15 +399,17 @@ def _text(pieces: list[str]) -> str | None:
 def _join_audio(pieces: list[Audio]) -> Audio | None:
     if not pieces:
         return None
-    joined, extras = Audio(), _extras_of(Audio)()
+    extras = _extras_of(Audio)()
     for piece in pieces:
-        joined.id = piece.id or joined.id
-        joined.expires_at = piece.expires_at if piece.expires_at is not None else joined.expires_at
         extras.add(piece)
-    joined.transcript = "".join(piece.transcript or "" for piece in pieces) or None
-    joined._extra = Extra(extras.fields)
-    joined.data = _join_base64([piece.data for piece in pieces if piece.data]) or None
-    return joined
+    expires = [piece.expires_at for piece in pieces if piece.expires_at is not None]
+    return Audio(
+        id=next((piece.id for piece in pieces if piece.id), None),
+        data=_join_base64([piece.data for piece in pieces if piece.data]) or None,
+        expires_at=expires[-1] if expires else None,
+        transcript="".join(piece.transcript or "" for piece in pieces) or None,
+        extra=Extra(extras.fields),
+    )
 
 
 def _join_base64(pieces: list[str]) -> str:
@@ -414,7 +424,9 @@ def _join_base64(pieces: list[str]) -> str:
 def chunk_from_completion(completion: ChatCompletion) -> ChatCompletionChunk:
     """The whole answer of a server that does not stream, as the one chunk of a stream."""
     choices = [
-        ChunkChoice(choice.index, _delta_from(choice.message), choice.finish_reason, choice.logprobs, extra=choice.extra)
+        ChunkChoice(
+            choice.index, _delta_from(choice.message), choice.finish_reason, choice.logprobs, extra=choice.extra
+        )
         for choice in completion.choices
     ]
     names = ("id", "created", "model", "usage", "service_tier", "system_fingerprint", "moderation")

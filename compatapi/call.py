@@ -1,7 +1,7 @@
 """One call, one owner: what can stop a call in any phase, and the clocks that do.
 
-A call begins before there is a connection and may have to end in any phase: looking up the name, connecting, waiting for
-the head, inside the body, in the pause before a retry. A `Call` exists from the first moment. Stream, finalizer and
+A call begins before there is a connection and may have to end in any phase: looking up the name, connecting, waiting
+for the head, inside the body, in the pause before a retry. A `Call` exists from the first moment. Stream, finalizer and
 watchdog all speak to it and to nothing below it. `Call.stop` wakes whoever waits: it shuts the socket down, which a
 blocked read notices at once. (Closing the response from another thread instead can block for seconds.)
 

@@ -18,7 +18,7 @@ import mimetypes
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from attrs import define, field, fields, frozen
 
@@ -64,8 +64,6 @@ __all__ = [
     "WireType",
 ]
 
-T = TypeVar("T")
-
 
 class Extra(dict[str, Any]):
     """The unknown fields of one object; ``readings`` maps an attribute to (its reading, what stood on the wire)."""
@@ -89,11 +87,11 @@ class WireType:
     def extra(self) -> dict[str, Any]:
         """The fields that this class does not know, by their names on the wire. They are written back."""
         extra = self._extra
-        if extra.__class__ is not Extra:
+        if not isinstance(extra, Extra):
             known = wire_names(type(self))
             extra = Extra({name: value for name, value in (extra or {}).items() if name not in known})
             object.__setattr__(self, "_extra", extra)
-        return extra  # type: ignore[return-value]
+        return extra
 
     def wire_value(self, name: str) -> Any:
         """What stood on the wire for the attribute ``name``; ``None`` if nothing did."""
@@ -107,13 +105,13 @@ class WireType:
         """Give an attribute a reading that differs from what stands on the wire, which stays what is written."""
         wire = self.wire_value(name)
         self.extra  # noqa: B018 - makes it an Extra
-        self._extra.readings[name] = (value, wire)  # type: ignore[union-attr]
+        self.readings[name] = (value, wire)
         object.__setattr__(self, name, value)
 
     @property
     def readings(self) -> dict[str, tuple[Any, Any]]:
         """The attributes that hold a reading: name to (reading, value on the wire)."""
-        return self._extra.readings if self._extra.__class__ is Extra else {}  # type: ignore[union-attr]
+        return self._extra.readings if isinstance(self._extra, Extra) else {}
 
     def __eq__(self, other: object) -> bool:
         if self.__class__ is not other.__class__ or not isinstance(other, WireType):
@@ -141,14 +139,6 @@ def wire_names(cls: type[WireType]) -> tuple[str, ...]:
         own.sort(key=lambda a: bool(a.kw_only))
         names = _names[cls] = tuple(a.name for a in own)
     return names
-
-
-def _tuple_of(values: Iterable[T]) -> tuple[T, ...]:
-    return tuple(values)
-
-
-def _optional_tuple(values: Iterable[T] | None) -> tuple[T, ...] | None:
-    return None if values is None else tuple(values)
 
 
 def _string_or_tuple(values: str | Iterable[str] | None) -> str | tuple[str, ...] | None:
@@ -368,6 +358,10 @@ class ToolCall(WireType):
         return value
 
 
+def _tool_calls(calls: Iterable[ToolCall | dict[str, Any]] | None) -> tuple[ToolCall | dict[str, Any], ...] | None:
+    return None if calls is None else tuple(calls)
+
+
 # --- messages -------------------------------------------------------------------------------------------------------
 
 
@@ -399,6 +393,10 @@ class Audio(WireType):
     transcript: str | None = None
 
 
+def _annotations(annotations: Iterable[Annotation] | None) -> tuple[Annotation, ...] | None:
+    return None if annotations is None else tuple(annotations)
+
+
 @frozen(eq=False, repr=False)
 class Message(WireType):
     """One turn of a conversation, to be sent or as it was received.
@@ -411,12 +409,10 @@ class Message(WireType):
     name: str | None = field(default=None, kw_only=True)
     reasoning_content: str | None = field(default=None, kw_only=True)
     refusal: str | None = field(default=None, kw_only=True)
-    tool_calls: tuple[ToolCall | dict[str, Any], ...] | None = field(
-        default=None, kw_only=True, converter=_optional_tuple
-    )
+    tool_calls: tuple[ToolCall | dict[str, Any], ...] | None = field(default=None, kw_only=True, converter=_tool_calls)
     tool_call_id: str | None = field(default=None, kw_only=True)
     audio: Audio | None = field(default=None, kw_only=True)
-    annotations: tuple[Annotation, ...] | None = field(default=None, kw_only=True, converter=_optional_tuple)
+    annotations: tuple[Annotation, ...] | None = field(default=None, kw_only=True, converter=_annotations)
     function_call: FunctionCall | None = field(default=None, kw_only=True)
 
     @classmethod
@@ -530,7 +526,7 @@ class AudioOptions(WireType):
 class Prediction(WireType):
     """Text of which most is expected to come back unchanged."""
 
-    content: Content = field(converter=_content)  # type: ignore[misc]
+    content: Content = field(converter=_content)
     type: str = "content"
 
 
@@ -540,6 +536,24 @@ class WebSearchOptions(WireType):
 
     search_context_size: str | None = None
     user_location: dict[str, Any] | None = None
+
+
+def _tools(tools: Iterable[Tool | dict[str, Any]] | None) -> tuple[Tool | dict[str, Any], ...] | None:
+    return None if tools is None else tuple(tools)
+
+
+def _functions(
+    functions: Iterable[FunctionDefinition | dict[str, Any]] | None,
+) -> tuple[FunctionDefinition | dict[str, Any], ...] | None:
+    return None if functions is None else tuple(functions)
+
+
+def _strings(values: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
+
+
+def _messages(messages: Iterable[Message | dict[str, Any]]) -> tuple[Message | dict[str, Any], ...]:
+    return tuple(messages)
 
 
 @frozen(eq=False, repr=False, kw_only=True)
@@ -559,14 +573,14 @@ class _RequestOptions(WireType):
     stream: bool | None = None
     stream_options: StreamOptions | dict[str, Any] | None = None
     response_format: ResponseFormat | dict[str, Any] | None = None
-    tools: tuple[Tool | dict[str, Any], ...] | None = field(default=None, converter=_optional_tuple)
+    tools: tuple[Tool | dict[str, Any], ...] | None = field(default=None, converter=_tools)
     tool_choice: str | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
-    functions: tuple[FunctionDefinition | dict[str, Any], ...] | None = field(default=None, converter=_optional_tuple)
+    functions: tuple[FunctionDefinition | dict[str, Any], ...] | None = field(default=None, converter=_functions)
     function_call: str | dict[str, Any] | None = None
     reasoning_effort: str | None = None
     verbosity: str | None = None
-    modalities: tuple[str, ...] | None = field(default=None, converter=_optional_tuple)
+    modalities: tuple[str, ...] | None = field(default=None, converter=_strings)
     audio: AudioOptions | dict[str, Any] | None = None
     prediction: Prediction | dict[str, Any] | None = None
     web_search_options: WebSearchOptions | dict[str, Any] | None = None
@@ -590,7 +604,7 @@ class ChatCompletionRequest(_RequestOptions):
     """
 
     model: str
-    messages: tuple[Message | dict[str, Any], ...] = field(converter=_tuple_of)
+    messages: tuple[Message | dict[str, Any], ...] = field(converter=_messages)
 
 
 # --- what is received -----------------------------------------------------------------------------------------------

@@ -224,9 +224,7 @@ class Client:
         if isinstance(model, str):
             if input is None:
                 raise ConfigError("embeddings needs an input: a text or several")
-            model = EmbeddingRequest(
-                model, input, dimensions=dimensions, encoding_format=encoding_format, user=user
-            )
+            model = EmbeddingRequest(model, input, dimensions=dimensions, encoding_format=encoding_format, user=user)
         extra = _Options(**options)
         wanted = self.dialect.encode_embeddings(model, self._target_for(extra))
         return self._run(wanted, extra, lambda response: self.dialect.decode_embeddings(_read_all(response)))
@@ -261,7 +259,7 @@ class Client:
             try:
                 return self._attempt(transport, wanted, call, read)
             except CompatAPIError as error:
-                pause = policy.delay(attempt, error, random.random())  # noqa: S311 - nothing hangs on this chance
+                pause = policy.delay(attempt, error, random.random())
                 if pause is None:
                     call.end()
                     raise
@@ -269,9 +267,7 @@ class Client:
                     self._on_retry(RetryEvent(attempt, retries, pause, error))
             call.pause(pause)
 
-    def _attempt(
-        self, transport: Transport, wanted: HttpRequest, call: Call, read: Callable[[HttpResponse], T]
-    ) -> T:
+    def _attempt(self, transport: Transport, wanted: HttpRequest, call: Call, read: Callable[[HttpResponse], T]) -> T:
         response = transport.send(wanted, call)
         try:
             if response.status >= 300:
@@ -279,7 +275,8 @@ class Client:
             return read(response)
         except CompatAPIError as error:
             response.close()
-            raise fill(error, {"request_id": response.request_id})
+            fill(error, {"request_id": response.request_id})
+            raise
         except BaseException:
             response.close()
             raise
@@ -313,9 +310,9 @@ def _find_provider(provider: str | Provider | None, base_url: str | None) -> Pro
 
 
 def _find_base_url(row: Provider, base_url: str | None) -> str:
-    found = base_url or next(iter(_from_environment(dict(enumerate(row.base_url_env))).values()), None) or row.base_url
-    if callable(found):
-        found = found()
+    found = base_url or _first_set(row.base_url_env)
+    if not found:
+        found = row.base_url() if callable(row.base_url) else row.base_url
     if not found:
         wanted = " or ".join(("base_url=...", *row.base_url_env))
         raise ConfigError(f"The provider {row.name!r} needs to know where its server is: set {wanted}")
@@ -328,7 +325,7 @@ def _find_base_url(row: Provider, base_url: str | None) -> str:
 def _find_key(row: Provider, api_key: str | Secret | None) -> Secret | None:
     key = api_key.reveal() if isinstance(api_key, Secret) else api_key
     if key is None:
-        key = next(iter(_from_environment(dict(enumerate(row.key_env))).values()), None)
+        key = _first_set(row.key_env)
     if not key:
         if row.key_required:
             wanted = " or ".join(("api_key=...", *row.key_env))
@@ -342,8 +339,12 @@ def _find_key(row: Provider, api_key: str | Secret | None) -> Secret | None:
     return Secret(key)
 
 
-def _from_environment(names: Mapping[Any, str]) -> dict[Any, str]:
+def _from_environment(names: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, variable in names.items() if (value := os.environ.get(variable))}
+
+
+def _first_set(variables: Iterable[str]) -> str | None:
+    return next((value for variable in variables if (value := os.environ.get(variable))), None)
 
 
 def _read_all(response: HttpResponse) -> bytes:
@@ -363,5 +364,3 @@ def _read_some(response: HttpResponse, limit: int) -> bytes:
             response.close()
             break
     return bytes(body[:limit])
-
-

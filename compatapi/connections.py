@@ -1,14 +1,15 @@
 """The connections of requests and urllib3, made stoppable: each tells its socket to the call that uses it.
 
 Subclasses of urllib3's connections and pools. A connection is attached to the call of its thread when it is made or
-taken from the pool, and detached before it goes back, under the lock of the call: nobody can shut down a connection that
-serves somebody else by then. Looking up a name and connecting look at the call every few hundredths of a second,
+taken from the pool, and detached before it goes back, under the lock of the call: nobody can shut down a connection
+that serves somebody else by then. Looking up a name and connecting look at the call every few hundredths of a second,
 because neither can be interrupted.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import selectors
 import socket
 import sys
@@ -85,7 +86,6 @@ class _Stoppable:
             self._take()
         super().request(*args, **kwargs)  # type: ignore[misc]
 
-
     def _take(self) -> None:
         call = self.call = current.call
         if call is not None and self.sock is not None:
@@ -117,11 +117,11 @@ class _Pool:
 
 
 class _HTTPPool(_Pool, HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection  # type: ignore[assignment]
+    ConnectionCls = _HTTPConnection
 
 
 class _HTTPSPool(_Pool, HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection  # type: ignore[assignment]
+    ConnectionCls = _HTTPSConnection
 
 
 _POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
@@ -145,7 +145,7 @@ class Adapter(HTTPAdapter):
 
 
 def _look_up(host: str, port: int, call: Call) -> list[Any]:
-    """The addresses of a host. A name is looked up in a thread of its own, which is left behind if it takes too long."""
+    """The addresses of a host. A name is looked up in a thread of its own, which is left behind if it takes long."""
     host = host.strip("[]")
     try:  # an address needs no looking up
         return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
@@ -175,8 +175,9 @@ def _connect(sock: socket.socket, address: Any, call: Call) -> None:
     """Connect without blocking, so that the call can end it."""
     sock.setblocking(False)
     result = sock.connect_ex(address)
-    if result not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.WSAEWOULDBLOCK if sys.platform == "win32" else 0):
-        raise OSError(result, errno.errorcode.get(result, "connect failed"))
+    # EWOULDBLOCK is what Windows says for EINPROGRESS.
+    if result not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
+        raise OSError(result, os.strerror(result))
     if result != 0:
         with selectors.DefaultSelector() as selector:
             selector.register(sock, selectors.EVENT_WRITE)
@@ -184,11 +185,5 @@ def _connect(sock: socket.socket, address: Any, call: Call) -> None:
                 call.check()
         result = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if result != 0:
-            raise OSError(result, _words(result))
+            raise OSError(result, os.strerror(result))
     sock.setblocking(True)
-
-
-def _words(code: int) -> str:
-    import os
-
-    return os.strerror(code)

@@ -6,7 +6,8 @@ What its hooks do that stock cattrs does not:
 * Unknown fields of our wire classes are kept in ``extra`` and written back.
 * Primitives are checked, never coerced: ``null`` does not become ``'None'``. What does not fit raises
   `compatapi.errors.DecodeError` with the path to it.
-* Shapes that some servers write otherwise are read as the usual one (`compatapi.quirks`), and written back as they were.
+* Shapes that some servers write otherwise are read as the usual one (`compatapi.quirks`), and written back as they
+  were.
 
 One function is generated for each class when it is first needed, with the checks inlined and the object built by
 position: stock hooks call a function for each field and class.
@@ -23,7 +24,16 @@ import attrs
 from cattrs import Converter
 
 from compatapi import jsontext, quirks
-from compatapi.chat_types import ContentPart, FilePart, ImagePart, AudioPart, RefusalPart, TextPart, WireType, wire_names
+from compatapi.chat_types import (
+    AudioPart,
+    ContentPart,
+    FilePart,
+    ImagePart,
+    RefusalPart,
+    TextPart,
+    WireType,
+    wire_names,
+)
 from compatapi.errors import CompatAPIError, DecodeError, at_path, cut
 
 __all__ = ["converter", "from_dict", "from_json", "to_dict", "to_json"]
@@ -97,7 +107,7 @@ class _Source:
         text = "\n".join(self.lines) + "\n"
         file = f"<compatapi {name}>"
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)  # for tracebacks
-        exec(compile(text, file, "exec"), self.names)  # noqa: S102 - text of our own making
+        exec(compile(text, file, "exec"), self.names)
         return self.names["hook"]
 
 
@@ -109,9 +119,7 @@ def _make_structure(cls: type, _: Converter) -> Hook:
     own.sort(key=lambda a: bool(a.kw_only))
     source = _Source("def hook(data, _=None):")
     source.names |= {"cls": cls, "wrong": _wrong, "setattr_": object.__setattr__}
-    source.add(
-        "if data.__class__ is not dict: raise wrong(data, 'an object')", "get = data.get", "readings = None"
-    )
+    source.add("if data.__class__ is not dict: raise wrong(data, 'an object')", "get = data.get", "readings = None")
     for number, attribute in enumerate(own):
         _read_field(source, cls, attribute, f"v{number}")
     arguments = [f"{a.alias}=v{n}" if a.kw_only else f"v{n}" for n, a in enumerate(own)]
@@ -330,8 +338,10 @@ _PARTS: dict[str, type[ContentPart]] = {
 
 
 def _structure_part(value: Any, _: Any = None) -> ContentPart:
-    cls = _PARTS.get(value.get("type"), ContentPart) if isinstance(value, dict) else ContentPart
-    return _part_hooks[cls](value, cls)
+    kind = value.get("type") if isinstance(value, dict) else None
+    cls = _PARTS.get(kind, ContentPart) if isinstance(kind, str) else ContentPart
+    part: ContentPart = _part_hooks[cls](value, cls)
+    return part
 
 
 # --- writing --------------------------------------------------------------------------------------------------------

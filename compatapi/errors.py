@@ -224,7 +224,7 @@ class Cancelled(CompatAPIError):
     """The caller closed the stream while somebody waited for it."""
 
 
-class StopStream(Exception):  # noqa: N818 - it is no error, so it is not named like one
+class StopStream(Exception):
     """Raise it in a callback, at any depth, to stop the stream; the call returns the completion so far."""
 
 

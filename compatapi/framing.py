@@ -48,8 +48,8 @@ class _Lines:
 
     def __init__(self, max_event_bytes: int, *, lone_cr: bool) -> None:
         self.limit = max_event_bytes
-        # The line that has no end yet. One buffer, not a list of pieces: a server that sends a few bytes at a time would
-        # make every piece cost an object of some 40 bytes.
+        # The line that has no end yet. One buffer, not a list of pieces: for a server that sends a few bytes at a time
+        # every piece would cost an object of some 40 bytes.
         self.rest = bytearray()
         self._lone_cr = lone_cr
         self._after_cr = False
@@ -63,11 +63,10 @@ class _Lines:
             data = self._unify_ends(data)
         lines = data.split(b"\n")
         last = lines.pop()
-        if lines:
-            if self.rest:
-                self.rest += lines[0]
-                lines[0] = bytes(self.rest)
-                self.rest = bytearray()
+        if lines and self.rest:
+            self.rest += lines[0]
+            lines[0] = bytes(self.rest)
+            self.rest = bytearray()
         if last:
             self.rest += last
         return lines

@@ -7,6 +7,7 @@ JSON form (``NaN``, infinity, half of a surrogate pair) with an error that says 
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Callable
@@ -15,9 +16,9 @@ from typing import Any
 from compatapi.errors import ConfigError, DecodeError, cut
 
 try:
-    import orjson
+    orjson: Any = importlib.import_module("orjson")
 except ImportError:  # any Python without a wheel of it, such as PyPy
-    orjson = None  # type: ignore[assignment]
+    orjson = None
 
 __all__ = ["dumps", "loads"]
 
@@ -62,14 +63,9 @@ def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
         ConfigError: A value in it has no JSON form.
     """
     try:
-        if orjson is not None:
-            try:
-                out = orjson.dumps(value, default, orjson.OPT_NON_STR_KEYS)
-            except TypeError:  # integers over 64 bits, and whatever the standard library explains better
-                return _dumps(value, default)
-            # orjson writes NaN and infinity as null; nothing of ours writes null, so a look is rarely needed.
-            return out if b"null" not in out else _dumps(value, default)
-        return _dumps(value, default)
+        out = _fast_dumps(value, default)
+        # orjson writes NaN and infinity as null; nothing of ours writes null, so a second look is rarely needed.
+        return out if out is not None and b"null" not in out else _dumps(value, default)
     except UnicodeEncodeError as error:
         raise ConfigError(
             f"A text to be sent holds half of a surrogate pair ({error.object[error.start]!r}), which is no Unicode"
@@ -77,6 +73,16 @@ def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
         ) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"A value to be sent has no JSON form: {cut(error, 200)}") from error
+
+
+def _fast_dumps(value: Any, default: Callable[[Any], Any] | None) -> bytes | None:
+    if orjson is None:
+        return None
+    try:
+        out: bytes = orjson.dumps(value, default, orjson.OPT_NON_STR_KEYS)
+        return out
+    except TypeError:  # integers over 64 bits, and whatever the standard library explains better
+        return None
 
 
 def _dumps(value: Any, default: Callable[[Any], Any] | None) -> bytes:
@@ -93,5 +99,3 @@ def _mend_halves(value: Any) -> Any:
     if isinstance(value, dict):
         return {_mend_halves(key): _mend_halves(item) for key, item in value.items()}
     return [_mend_halves(item) for item in value] if isinstance(value, list) else value
-
-

@@ -7,9 +7,9 @@ that when it is made.
 
 Rules for the values. ``include_usage`` is true where the host documents the option and counts tokens in a stream only
 when asked; it stays false where the host sends usage anyway, or where the option is refused or unknown. ``max_tokens``
-is set where the host documents only one of the two names. A path is ``None`` only where the host documents that it has
-no such thing; elsewhere its own answer tells more than ours could. Sections are those of "OpenAI-compatible servers"
-in the documentation.
+is set where the host documents only one of the two names, or calls the other outdated. A path is ``None`` only where
+the host has no such thing, or has it in a form that would be misread; elsewhere its own answer tells more than ours.
+Sections are those of "OpenAI-compatible servers" in the documentation.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ __all__ = ["ALIASES", "PROVIDERS", "Provider", "get_provider"]
 _PLAIN = Quirks(developer_role=False)
 _ASKED = Quirks(developer_role=False, include_usage=True)
 _OLD_NAME = Quirks(developer_role=False, max_tokens="max_tokens")
-_OLD_NAME_ASKED = Quirks(developer_role=False, include_usage=True, max_tokens="max_tokens")
+_NEW_NAME = Quirks(developer_role=False, max_tokens="max_completion_tokens")
+_OLD_NAME_ASKED = Quirks(developer_role=False, max_tokens="max_tokens", include_usage=True)
+
+
+def _cloud(name: str, base_url: str, title: str, *key_env: str, quirks: Quirks) -> Provider:
+    """A row of a host that answers nobody without a key."""
+    return Provider(name, base_url, title=title, key_env=key_env, key_required=True, quirks=quirks)
+
 
 _OPENAI = (
     Provider(
@@ -74,123 +81,61 @@ _OPENAI = (
 )
 
 _HOSTED = (
-    Provider(
-        "openrouter",
-        "https://openrouter.ai/api/v1",
-        title="OpenRouter",
-        key_env=("OPENROUTER_API_KEY",),
-        key_required=True,
-        quirks=_ASKED,
-    ),
-    Provider(
-        "groq",
-        "https://api.groq.com/openai/v1",
-        title="Groq",
-        key_env=("GROQ_API_KEY",),
-        key_required=True,
-        quirks=Quirks(include_usage=True),
-    ),
-    Provider(
-        "together",
-        "https://api.together.xyz/v1",
-        title="Together AI",
-        key_env=("TOGETHER_API_KEY",),
-        key_required=True,
-        quirks=_OLD_NAME,
-    ),
-    Provider(
-        "fireworks",
-        "https://api.fireworks.ai/inference/v1",
-        title="Fireworks AI",
-        key_env=("FIREWORKS_API_KEY",),
-        key_required=True,
-        quirks=_PLAIN,
-    ),
-    Provider(
+    _cloud("openrouter", "https://openrouter.ai/api/v1", "OpenRouter", "OPENROUTER_API_KEY", quirks=_ASKED),
+    _cloud("groq", "https://api.groq.com/openai/v1", "Groq", "GROQ_API_KEY", quirks=Quirks(include_usage=True)),
+    _cloud("together", "https://api.together.xyz/v1", "Together AI", "TOGETHER_API_KEY", quirks=_OLD_NAME),
+    _cloud("fireworks", "https://api.fireworks.ai/inference/v1", "Fireworks AI", "FIREWORKS_API_KEY", quirks=_PLAIN),
+    _cloud(
         "mistral",
         "https://api.mistral.ai/v1",
-        title="Mistral AI",
-        key_env=("MISTRAL_API_KEY",),
-        key_required=True,
+        "Mistral AI",
+        "MISTRAL_API_KEY",
         quirks=Quirks(developer_role=False, max_tokens="max_tokens", renames={"seed": "random_seed"}),
     ),
-    Provider(
+    _cloud(
         "deepseek",
         "https://api.deepseek.com",
-        title="DeepSeek",
-        key_env=("DEEPSEEK_API_KEY",),
-        key_required=True,
+        "DeepSeek",
+        "DEEPSEEK_API_KEY",
         quirks=Quirks(developer_role=False, include_usage=True, max_tokens="max_tokens", embeddings_path=None),
     ),
-    Provider(
-        "xai",
-        "https://api.x.ai/v1",
-        title="xAI",
-        key_env=("XAI_API_KEY",),
-        key_required=True,
-        quirks=Quirks(include_usage=True),
-    ),
-    Provider(
+    _cloud("xai", "https://api.x.ai/v1", "xAI", "XAI_API_KEY", quirks=Quirks(include_usage=True)),
+    # Its embeddings (/v1/embeddings) are base64 of 8-bit integers, which would be misread as floats.
+    _cloud(
         "perplexity",
         "https://api.perplexity.ai",
-        title="Perplexity",
-        key_env=("PERPLEXITY_API_KEY", "PPLX_API_KEY"),
-        key_required=True,
-        quirks=Quirks(
-            developer_role=False,
-            max_tokens="max_tokens",
-            models_path="/v1/models",
-            embeddings_path="/v1/embeddings",
-        ),
+        "Perplexity",
+        "PERPLEXITY_API_KEY",
+        "PPLX_API_KEY",
+        quirks=Quirks(developer_role=False, max_tokens="max_tokens", models_path="/v1/models", embeddings_path=None),
     ),
-    Provider(
+    _cloud(
         "cerebras",
         "https://api.cerebras.ai/v1",
-        title="Cerebras",
-        key_env=("CEREBRAS_API_KEY",),
-        key_required=True,
+        "Cerebras",
+        "CEREBRAS_API_KEY",
         quirks=Quirks(developer_role=False, max_tokens="max_completion_tokens", embeddings_path=None),
     ),
-    Provider(
-        "nvidia",
-        "https://integrate.api.nvidia.com/v1",
-        title="NVIDIA NIM",
-        key_env=("NVIDIA_API_KEY",),
-        key_required=True,
-        quirks=_PLAIN,
-    ),
-    Provider(
-        "huggingface",
-        "https://router.huggingface.co/v1",
-        title="Hugging Face router",
-        key_env=("HF_TOKEN",),
-        key_required=True,
-        quirks=_ASKED,
-    ),
-    Provider(
+    # Some of its endpoints refuse stream_options.
+    _cloud("nvidia", "https://integrate.api.nvidia.com/v1", "NVIDIA NIM", "NVIDIA_API_KEY", quirks=_PLAIN),
+    _cloud("huggingface", "https://router.huggingface.co/v1", "Hugging Face router", "HF_TOKEN", quirks=_ASKED),
+    _cloud(
         "gemini",
         "https://generativelanguage.googleapis.com/v1beta/openai",
-        title="Gemini (OpenAI form)",
-        key_env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        key_required=True,
+        "Gemini (OpenAI form)",
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
         quirks=_ASKED,
     ),
-    Provider(
+    _cloud(
         "vercel",
         "https://ai-gateway.vercel.sh/v1",
-        title="Vercel AI Gateway",
-        key_env=("AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
-        key_required=True,
+        "Vercel AI Gateway",
+        "AI_GATEWAY_API_KEY",
+        "VERCEL_OIDC_TOKEN",
         quirks=_ASKED,
     ),
-    Provider(
-        "ollama-cloud",
-        "https://ollama.com/v1",
-        title="Ollama cloud",
-        key_env=("OLLAMA_API_KEY",),
-        key_required=True,
-        quirks=_OLD_NAME_ASKED,
-    ),
+    _cloud("ollama-cloud", "https://ollama.com/v1", "Ollama cloud", "OLLAMA_API_KEY", quirks=_OLD_NAME_ASKED),
     Provider(
         "snowflake",
         title="Snowflake Cortex",
@@ -201,123 +146,70 @@ _HOSTED = (
     ),
 )
 
-# Keys of the Chinese and the international host of one company are not exchangeable, so each host has a row.
+# A company's host in China and its other one have keys of their own, so each is a row.
 _CHINA = (
-    Provider(
-        "moonshot",
-        "https://api.moonshot.ai/v1",
-        title="Moonshot AI (Kimi)",
-        key_env=("MOONSHOT_API_KEY",),
-        key_required=True,
-        quirks=_PLAIN,
-    ),
-    Provider(
-        "moonshot-cn",
-        "https://api.moonshot.cn/v1",
-        title="Moonshot AI (Kimi), China",
-        key_env=("MOONSHOT_API_KEY",),
-        key_required=True,
-        quirks=_PLAIN,
-    ),
-    Provider(
+    _cloud("moonshot", "https://api.moonshot.ai/v1", "Moonshot AI (Kimi)", "MOONSHOT_API_KEY", quirks=_PLAIN),
+    _cloud("moonshot-cn", "https://api.moonshot.cn/v1", "Moonshot AI (Kimi), China", "MOONSHOT_API_KEY", quirks=_PLAIN),
+    _cloud(
         "volcengine",
         "https://ark.cn-beijing.volces.com/api/v3",
-        title="Volcengine Ark (Doubao)",
-        key_env=("ARK_API_KEY", "VOLCENGINE_API_KEY"),
-        key_required=True,
+        "Volcengine Ark (Doubao)",
+        "ARK_API_KEY",
+        "VOLCENGINE_API_KEY",
         quirks=_ASKED,
     ),
-    Provider(
+    _cloud(
         "byteplus",
         "https://ark.ap-southeast.bytepluses.com/api/v3",
-        title="BytePlus ModelArk",
-        key_env=("ARK_API_KEY",),
-        key_required=True,
+        "BytePlus ModelArk",
+        "ARK_API_KEY",
         quirks=_ASKED,
     ),
-    Provider(
+    _cloud(
         "aliyun",
         "https://dashscope.aliyuncs.com/compatible-mode/v1",
-        title="Aliyun Model Studio (compatible mode)",
-        key_env=("DASHSCOPE_API_KEY",),
-        key_required=True,
+        "Aliyun Model Studio (compatible mode)",
+        "DASHSCOPE_API_KEY",
         quirks=_OLD_NAME_ASKED,
     ),
-    Provider(
+    _cloud(
         "aliyun-intl",
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
-        title="Aliyun Model Studio (compatible mode), international",
-        key_env=("DASHSCOPE_API_KEY",),
-        key_required=True,
+        "Aliyun Model Studio (compatible mode), international",
+        "DASHSCOPE_API_KEY",
         quirks=_OLD_NAME_ASKED,
     ),
-    Provider(
+    _cloud(
         "zhipu",
         "https://open.bigmodel.cn/api/paas/v4",
-        title="Zhipu BigModel (GLM)",
-        key_env=("ZHIPUAI_API_KEY", "ZHIPU_API_KEY"),
-        key_required=True,
+        "Zhipu BigModel (GLM)",
+        "ZHIPUAI_API_KEY",
+        "ZHIPU_API_KEY",
         quirks=_OLD_NAME,
     ),
-    Provider(
-        "zai",
-        "https://api.z.ai/api/paas/v4",
-        title="Z.ai (GLM), international",
-        key_env=("ZAI_API_KEY",),
-        key_required=True,
-        quirks=_OLD_NAME,
-    ),
-    Provider(
+    _cloud("zai", "https://api.z.ai/api/paas/v4", "Z.ai (GLM), international", "ZAI_API_KEY", quirks=_OLD_NAME),
+    _cloud(
         "hunyuan",
         "https://api.hunyuan.cloud.tencent.com/v1",
-        title="Tencent Hunyuan (compatible)",
-        key_env=("HUNYUAN_API_KEY",),
-        key_required=True,
+        "Tencent Hunyuan (compatible)",
+        "HUNYUAN_API_KEY",
         quirks=_PLAIN,
     ),
-    Provider(
-        "minimax",
-        "https://api.minimax.io/v1",
-        title="MiniMax",
-        key_env=("MINIMAX_API_KEY",),
-        key_required=True,
-        quirks=_PLAIN,
-    ),
-    Provider(
-        "minimax-cn",
-        "https://api.minimaxi.com/v1",
-        title="MiniMax, China",
-        key_env=("MINIMAX_API_KEY",),
-        key_required=True,
-        quirks=_PLAIN,
-    ),
-    Provider(
-        "stepfun",
-        "https://api.stepfun.com/v1",
-        title="StepFun",
-        key_env=("STEPFUN_API_KEY", "STEP_API_KEY"),
-        key_required=True,
-        quirks=_OLD_NAME,
-    ),
-    Provider(
-        "longcat",
-        "https://api.longcat.chat/openai/v1",
-        title="LongCat",
-        key_env=("LONGCAT_API_KEY",),
-        key_required=True,
-        quirks=_OLD_NAME,
-    ),
-    Provider(
+    _cloud("minimax", "https://api.minimax.io/v1", "MiniMax", "MINIMAX_API_KEY", quirks=_NEW_NAME),
+    _cloud("minimax-cn", "https://api.minimaxi.com/v1", "MiniMax, China", "MINIMAX_API_KEY", quirks=_NEW_NAME),
+    _cloud("stepfun", "https://api.stepfun.com/v1", "StepFun", "STEPFUN_API_KEY", "STEP_API_KEY", quirks=_OLD_NAME),
+    _cloud("longcat", "https://api.longcat.chat/openai/v1", "LongCat", "LONGCAT_API_KEY", quirks=_OLD_NAME),
+    _cloud(
         "xiaomi",
         "https://api.xiaomimimo.com/v1",
-        title="Xiaomi MiMo",
-        key_env=("MIMO_API_KEY", "XIAOMI_API_KEY"),
-        key_required=True,
+        "Xiaomi MiMo",
+        "MIMO_API_KEY",
+        "XIAOMI_API_KEY",
         quirks=Quirks(max_tokens="max_completion_tokens"),
     ),
 )
 
-# The variables here are those that the servers themselves read for the key that they ask of their clients.
+# The variables are those in which the servers' own documents keep the key, for servers that were told to ask for one.
 _LOCAL = (
     Provider("vllm", "http://localhost:8000/v1", title="vLLM", key_env=("VLLM_API_KEY",), quirks=_ASKED),
     Provider("sglang", "http://localhost:30000/v1", title="SGLang", quirks=_ASKED),
@@ -328,8 +220,14 @@ _LOCAL = (
         key_env=("LLAMA_API_KEY",),
         quirks=_OLD_NAME_ASKED,
     ),
-    Provider("lmstudio", "http://localhost:1234/v1", title="LM Studio", quirks=_OLD_NAME_ASKED),
-    # OLLAMA_HOST is no URL: it may be a bare host name, a port, or the address that the server listens on.
+    Provider(
+        "lmstudio",
+        "http://localhost:1234/v1",
+        title="LM Studio",
+        key_env=("LM_API_TOKEN",),
+        quirks=_OLD_NAME_ASKED,
+    ),
+    # OLLAMA_HOST is not read: it may be a bare host name or the address that the server listens on, and no URL.
     Provider("ollama", "http://localhost:11434/v1", title="Ollama (/v1)", quirks=_OLD_NAME_ASKED),
     Provider("tgi", "http://localhost:8080/v1", title="Text Generation Inference", quirks=_OLD_NAME_ASKED),
     Provider(
@@ -337,7 +235,7 @@ _LOCAL = (
         "http://localhost:8080/v1",
         title="LocalAI",
         key_env=("LOCALAI_API_KEY",),
-        quirks=_OLD_NAME,
+        quirks=_OLD_NAME_ASKED,
     ),
     Provider("xinference", "http://localhost:9997/v1", title="Xinference", quirks=_OLD_NAME_ASKED),
 )
@@ -356,42 +254,38 @@ ALIASES: dict[str, str] = {
     "dashscope-compatible": "aliyun",
     "doubao": "volcengine",
     "fireworks-ai": "fireworks",
-    "glm": "zhipu",
     "google": "gemini",
     "grok": "xai",
     "hf": "huggingface",
     "kimi": "moonshot",
-    "llama-cpp": "llamacpp",
     "llama.cpp": "llamacpp",
     "lm-studio": "lmstudio",
     "mimo": "xiaomi",
     "mistralai": "mistral",
     "moonshotai": "moonshot",
-    "nim": "nvidia",
     "pplx": "perplexity",
-    "qwen": "aliyun",
     "together-ai": "together",
-    "togetherai": "together",
     "x.ai": "xai",
     "z.ai": "zai",
     "zhipuai": "zhipu",
 }
 
-# Longer than any name of a row, shorter than any key: what is passed here by mistake must not show in an error.
-_SHOWN = 24
+# No name of a row is longer, and nearly every key is: a key passed here by mistake must not show in an error.
+_LONGEST_SHOWN = 24
 
 
 def get_provider(name: str) -> Provider:
-    """The row of that name or alias, in upper or lower case.
+    """The row of that name or alias; upper and lower case are the same.
 
     Raises:
-        ConfigError: There is no such row; the message names those that are spelled alike.
+        ConfigError: There is no such row. The message names those that are spelled alike.
     """
     key = name.strip().lower()
     row = PROVIDERS.get(ALIASES.get(key, key))
     if row is not None:
         return row
-    shown = f" {name!r}" if len(name) <= _SHOWN and not key.startswith("sk-") else " of that name"
+    shown = repr(name) if len(name) <= _LONGEST_SHOWN and not key.startswith("sk-") else "of that name"
     alike = get_close_matches(key, [*PROVIDERS, *ALIASES])
-    hint = f"Did you mean {' or '.join(map(repr, alike))}? " if alike else ""
-    raise ConfigError(f"There is no provider{shown}. {hint}For a server without a row use Client(base_url=...)")
+    alike = [other for other in alike if ALIASES.get(other) not in alike]
+    hint = f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""
+    raise ConfigError(f"There is no provider {shown}.{hint} For a server without a row use Client(base_url=...)")

@@ -160,12 +160,16 @@ def _read_usage(chunk: WireType) -> None:
 
 def usage_from(data: Mapping[str, Any]) -> Usage | None:
     """Usage from a dict that may hold other things too; ``None`` when it counts no tokens."""
-    counts = {name: data.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    if not any(isinstance(count, int | float) for count in counts.values()):
+    counts = [data.get(name) for name in _COUNTS]
+    if not any(isinstance(count, int | float) for count in counts):
         return None
-    known = {name: int(count) for name, count in counts.items() if isinstance(count, int | float)}
-    return Usage(**known, extra=Extra({k: v for k, v in data.items() if k not in known}))
+    prompt, completion, total = (int(count) if isinstance(count, int | float) else None for count in counts)
+    return Usage(
+        prompt, completion, total, extra=Extra({name: value for name, value in data.items() if name not in _COUNTS})
+    )
 
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 #: Keys whose presence (or any reading) asks for a second look at the finished object, and who takes it.
 AFTER: dict[type, tuple[tuple[str, ...], Callable[[WireType], None]]] = {

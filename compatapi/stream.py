@@ -270,7 +270,7 @@ class ChatStream:
     def _pull(self) -> bool:
         """Wait for bytes and decode them. False at the end."""
         response, decoder = self.response, self._decoder
-        if self._over or self._closed:
+        if self._over or self.closed:
             return False
         try:
             response.wait()
@@ -285,12 +285,15 @@ class ChatStream:
         except BaseException:  # KeyboardInterrupt above all
             self.close()
             raise
-        if self._closed:
+        if self._was_closed():  # by another thread, meanwhile
             return False
         self._batch = iter(chunks)
         if self._over:
             response.release()
         return True
+
+    def _was_closed(self) -> bool:
+        return self._closed
 
     def _end_by(self, error: CompatAPIError) -> bool:
         self._over = True

@@ -7,7 +7,7 @@ credentials and options come in through a `compatapi.http_types.Target`. A provi
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -109,7 +109,7 @@ class Provider:
 
     Attributes:
         name: What `compatapi.Client` is given.
-        base_url: Where its paths begin, or ``None`` when only the user knows.
+        base_url: Where its paths begin, a function that says so when asked, or ``None`` when only the user knows.
         dialect: The name of a dialect of compatapi, or a `Dialect` of your own.
         key_env: Environment variables that may hold the key, in order of preference.
         key_required: Whether the host refuses requests without a key.
@@ -121,7 +121,7 @@ class Provider:
     """
 
     name: str
-    base_url: str | None = None
+    base_url: str | Callable[[], str] | None = None
     dialect: str | Dialect = field(default="openai", kw_only=True)
     key_env: tuple[str, ...] = field(default=(), kw_only=True)
     key_required: bool = field(default=False, kw_only=True)
@@ -278,4 +278,3 @@ def _first_text(*values: Any) -> str | None:
 def _first(spots: list[Any], names: tuple[str, ...]) -> Any:
     found = (_get(spot, name) for name in names for spot in spots)
     return next((value for value in found if value is not None and value != "" and not isinstance(value, dict)), None)
-

@@ -205,9 +205,9 @@ class OpenAIChunkDecoder:
             value = jsontext.loads(frame.data)
         except DecodeError as error:
             return self._decode_text(frame, error)
-        if value.__class__ is not dict or "error" in value or not value.get("choices") or frame.event == "error":
-            if not self._is_chunk(value, frame):
-                return []
+        plain = value.__class__ is dict and "error" not in value and value.get("choices") and frame.event != "error"
+        if not plain and not self._is_chunk(value, frame):
+            return []
         chunk: ChatCompletionChunk = self._structure(value, ChatCompletionChunk)
         for choice in chunk.choices:
             delta = choice.delta

@@ -1,0 +1,87 @@
+"""Take the chunked transfer coding off a body (RFC 9112, section 7.1).
+
+`ChunkedDecoder` takes bytes as they come and gives the bytes of the body that are in them, not waiting for a chunk to be
+whole: a proxy may pack many events into one chunk and send it slowly. It also knows for sure whether a body was cut.
+"""
+
+from __future__ import annotations
+
+from compatapi.errors import ConnectionLost, cut
+
+__all__ = ["ChunkedDecoder"]
+
+#: Bytes of a line with a size and its extensions, and of all trailer fields together.
+_MAX_LINE = 16 * 1024
+_HEX = b"0123456789abcdefABCDEF"
+
+
+class ChunkedDecoder:
+    """Bytes of a chunked body in, bytes of the body out.
+
+    Attributes:
+        done: Whether the last chunk and the trailer were seen.
+        left_over: What came behind the end; a connection on which something did cannot be used again.
+    """
+
+    def __init__(self) -> None:
+        self.done = False
+        self.left_over = b""
+        self._rest = b""  # the beginning of a line, or of the line end behind a chunk
+        self._need = 0  # what is missing of the current chunk, its line end included; 0 between chunks
+        self._in_trailer = False
+        self._trailer_size = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes of the body that ``data`` holds, possibly none.
+
+        Raises:
+            ConnectionLost: The coding is broken.
+        """
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        out: list[bytes] = []
+        start, end, need = 0, len(data), self._need
+        while start < end and not self.done:
+            if need == 0:
+                stop = data.find(b"\n", start)
+                if stop < 0:
+                    self._rest = data[start:]
+                    self._check_size(len(self._rest))
+                    break
+                need = self._read_line(data[start:stop])
+                start = stop + 1
+            elif end - start >= need:
+                if data[start + need - 2 : start + need] != b"\r\n":
+                    raise ConnectionLost("The chunked coding of the answer is broken: a chunk has no end")
+                out.append(data[start : start + need - 2])
+                start += need
+                need = 0
+            else:
+                piece = data[start : min(end, start + need - 2)]
+                out.append(piece)
+                need -= len(piece)
+                self._rest = data[start + len(piece) :]
+                break
+        self._need = need
+        if self.done:
+            self.left_over = data[start:]
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def _read_line(self, line: bytes) -> int:
+        """Read a line between chunks; the bytes that the chunk behind it has, with its line end."""
+        line = line.removesuffix(b"\r")
+        if self._in_trailer:
+            self._trailer_size += len(line)
+            self._check_size(self._trailer_size)
+            self.done = not line
+            return 0
+        digits = line.partition(b";")[0].strip(b" \t")
+        if not digits or digits.strip(_HEX) or len(digits) > 15:
+            raise ConnectionLost(f"The chunked coding of the answer is broken: {cut(line, 40)!r} is no size")
+        size = int(digits, 16)
+        self._in_trailer = size == 0
+        return size + 2 if size else 0
+
+    def _check_size(self, size: int) -> None:
+        if size > _MAX_LINE:
+            raise ConnectionLost("The chunked coding of the answer is broken: a line between chunks has no end")
