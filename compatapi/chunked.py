@@ -1,7 +1,7 @@
 """Take the chunked transfer coding off a body (RFC 9112, section 7.1).
 
-`ChunkedDecoder` takes bytes as they come and gives the bytes of the body that are in them, not waiting for a chunk to be
-whole: a proxy may pack many events into one chunk and send it slowly. It also knows for sure whether a body was cut.
+`ChunkedDecoder` takes bytes as they come and gives the bytes of the body that are in them, not waiting for a chunk to
+be whole: a proxy may pack many events into one chunk and send it slowly. It also knows whether a body was cut.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ class SSEDecoder:
             elif line:
                 self._read_field(line)
             elif self._data is not None:
-                frames.append(self._dispatch())
+                frames.append(self._dispatch(self._data))
             else:
                 self._event = b""  # rule 25: an event without data is none, and its type is dropped
                 self.last_event_id = self._id  # rule 24
@@ -169,7 +169,7 @@ class SSEDecoder:
             look._data = self._data[:]
         if rest := self._lines.whole_rest():
             look._read_field(rest)
-        return look._dispatch() if look._data is not None else None
+        return look._dispatch(look._data) if look._data is not None else None
 
     def _read_field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")  # rules 12 and 15
@@ -193,8 +193,7 @@ class SSEDecoder:
             # Python refuses to read numbers of more than 4300 digits; nobody means more than a hundred.
             self.retry = int(value)
 
-    def _dispatch(self) -> Frame:
-        data = self._data or b""
+    def _dispatch(self, data: bytes | bytearray) -> Frame:
         self.last_event_id = self._id  # rule 24
         event = self._event.decode("utf-8", "replace") if self._event else "message"
         self._data, self._size, self._event = None, 0, b""

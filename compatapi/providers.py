@@ -240,7 +240,16 @@ _LOCAL = (
     Provider("xinference", "http://localhost:9997/v1", title="Xinference", quirks=_OLD_NAME_ASKED),
 )
 
-_ROWS = (*_OPENAI, *_HOSTED, *_CHINA, *_LOCAL)
+
+def _demo_url() -> str:
+    from compatapi.testing import shared_demo_server
+
+    return shared_demo_server().base_url
+
+
+_DEMO = Provider("demo", _demo_url, title="Built-in demonstration", quirks=_ASKED)
+
+_ROWS = (*_OPENAI, *_HOSTED, *_CHINA, *_LOCAL, _DEMO)
 
 #: All rows by name.
 PROVIDERS: dict[str, Provider] = {row.name: row for row in _ROWS}

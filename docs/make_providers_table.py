@@ -24,12 +24,12 @@ def table() -> str:
 def cells(row: Provider) -> tuple[str, ...]:
     """What stands in the line of one provider."""
     names = [row.name, *(alias for alias, name in ALIASES.items() if name == row.name)]
-    base = [f"`{row.base_url}`"] if row.base_url else []
+    base = [f"`{row.base_url}`"] if isinstance(row.base_url, str) else []
     keys = code(*row.key_env) or "-"
     return (
         code(*names),
         row.title,
-        ", ".join([*base, *map(code, row.base_url_env)]),
+        "inside this process" if callable(row.base_url) else ", ".join([*base, *map(code, row.base_url_env)]),
         keys if row.key_required or not row.key_env else f"{keys} (optional)",
         "; ".join(differences(row)) or "nothing",
     )

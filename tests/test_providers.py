@@ -18,6 +18,9 @@ from compatapi.errors import ConfigError
 from compatapi.http_types import Secret, Target
 from compatapi.providers import ALIASES, PROVIDERS, get_provider
 
+#: The rows of real hosts; the demonstration inside this process is none.
+HOSTS = {name: row for name, row in PROVIDERS.items() if not callable(row.base_url)}
+
 DOCS = Path(__file__).parents[1] / "docs"
 AZURE = "https://res.openai.azure.com"
 
@@ -119,7 +122,7 @@ def test_a_row_is_well_formed(row):
     assert [] == [name for name in variables if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name)]
 
 
-@pytest.mark.parametrize("row", PROVIDERS.values(), ids=PROVIDERS.keys())
+@pytest.mark.parametrize("row", HOSTS.values(), ids=HOSTS.keys())
 def test_a_row_says_where_its_host_is(row):
     """A base URL is absolute, without a slash at the end, and encrypted unless local; or a variable may hold it."""
     if row.base_url is None:
@@ -132,7 +135,7 @@ def test_a_row_says_where_its_host_is(row):
     assert not row.base_url.endswith("/")
 
 
-@pytest.mark.parametrize("row", PROVIDERS.values(), ids=PROVIDERS.keys())
+@pytest.mark.parametrize("row", HOSTS.values(), ids=HOSTS.keys())
 def test_only_local_servers_do_without_a_key(row):
     """A host somewhere else needs a key and names a variable for it; a local server does not insist."""
     local = (row.base_url or "").startswith("http://localhost")
@@ -142,7 +145,13 @@ def test_only_local_servers_do_without_a_key(row):
 
 def test_chat_urls_are_those_of_the_documentation():
     """The address for chat of every row is the one of section 1, written out."""
-    assert CHAT_URLS == {name: urls(target(name))["chat"] for name in PROVIDERS}
+    assert CHAT_URLS == {name: urls(target(name))["chat"] for name in HOSTS}
+
+
+def test_the_demonstration_starts_when_a_client_is_made():
+    """The row "demo" leads to a server inside this process, started when its address is asked for."""
+    assert PROVIDERS["demo"].base_url().startswith("http://127.0.0.1:")
+    assert not PROVIDERS["demo"].key_required
 
 
 def test_perplexity_lists_its_models_elsewhere():
@@ -153,7 +162,7 @@ def test_perplexity_lists_its_models_elsewhere():
 # --- Azure ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("base", [AZURE, f"{AZURE}/", f"{AZURE}/openai/v1", f"{AZURE}/openai/v1/"])
+@pytest.mark.parametrize("base", [AZURE, f"{AZURE}/", f"{AZURE}/openai", f"{AZURE}/openai/v1", f"{AZURE}/openai/v1/"])
 def test_azure_takes_the_endpoint_with_or_without_its_path(base):
     """The v1 form is reached from the bare endpoint as well as from the whole base URL."""
     v1 = f"{AZURE}/openai/v1"
@@ -208,7 +217,7 @@ def test_mistral_has_another_name_for_the_seed():
 
 def test_the_developer_role_goes_only_where_it_is_known():
     """Section 5: OpenAI, Azure, xAI, Groq and MiMo know the role; all others are sent "system"."""
-    knowing = {name for name in PROVIDERS if sent(name)["messages"][0]["role"] == "developer"}
+    knowing = {name for name in HOSTS if sent(name)["messages"][0]["role"] == "developer"}
     assert {"openai", "azure", "azure-deployment", "azure-ai", "xai", "groq", "xiaomi"} == knowing
 
 

@@ -142,17 +142,23 @@ def join_url(target: Target, path: str, model: str = "") -> str:
     names it already, and a base that names a deployment (Azure) is taken at its word.
     """
     base = urlsplit(target.base_url)
-    start = base.path.rstrip("/")
-    root = target.quirks.root
-    if root and f"{start}/".find(f"/{root.split('/')[1]}/") < 0:
-        start += root
+    start = _with_root(base.path.rstrip("/"), target.quirks.root)
     if "{model}" in path:
         before, _, after = path.partition("{model}")
         path = after if before in f"{start}/" else before + quote(model, safe="") + after
-    elif "/deployments/" in start:
-        start = start if path == target.quirks.chat_path else start.partition("/deployments/")[0]
+    elif path == target.quirks.models_path:  # a deployment has no list of its own
+        start = start.partition("/deployments/")[0]
     query = "&".join(filter(None, (base.query, urlencode(dict(target.query)))))
     return urlunsplit((base.scheme, base.netloc, start + path, query, ""))
+
+
+def _with_root(start: str, root: str) -> str:
+    """Put the root behind the path of a base, less what the base has of it already."""
+    steps = root.split("/")[1:]
+    for count in range(len(steps), 0, -1):
+        if start.endswith("/" + "/".join(steps[:count])):
+            return "/".join([start, *steps[count:]])
+    return start if steps and f"/{steps[0]}/" in start else start + root
 
 
 def auth_headers(target: Target) -> dict[str, str]:
