@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from compatapi.framing import Frame as Frame
     from compatapi.framing import NDJSONDecoder as NDJSONDecoder
     from compatapi.framing import SSEDecoder as SSEDecoder
+    from compatapi.handle import StreamHandle as StreamHandle
+    from compatapi.http_types import Limits as Limits
     from compatapi.http_types import Quirks as Quirks
     from compatapi.retry import RetryEvent as RetryEvent
     from compatapi.service_types import Embedding as Embedding
     from compatapi.service_types import EmbeddingRequest as EmbeddingRequest
     from compatapi.service_types import EmbeddingResponse as EmbeddingResponse
     from compatapi.service_types import Model as Model
+    from compatapi.stats import Stats as Stats
     from compatapi.stream import ChatStream as ChatStream
     from compatapi.stream import StreamDecoder as StreamDecoder
 
@@ -59,9 +62,11 @@ _MODULES = {
         "UnprocessableEntityError",
     ],
     "framing": ["Frame", "NDJSONDecoder", "SSEDecoder"],
-    "http_types": ["Quirks"],
+    "handle": ["StreamHandle"],
+    "http_types": ["Limits", "Quirks"],
     "retry": ["RetryEvent"],
     "service_types": ["Embedding", "EmbeddingRequest", "EmbeddingResponse", "Model"],
+    "stats": ["Stats"],
     "stream": ["ChatStream", "StreamDecoder"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

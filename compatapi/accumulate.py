@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 import secrets
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -265,7 +266,7 @@ class _ChoiceSoFar:
     def build(self) -> Choice:
         calls, extra = self.slots.calls, Extra(self.message_extras.fields)
         if self.details:
-            extra["reasoning_details"] = self.details
+            extra["reasoning_details"] = [dict(d) if isinstance(d, dict) else d for d in self.details]
         message = Message(
             self.role or "assistant",
             _text(self.content),
@@ -280,7 +281,9 @@ class _ChoiceSoFar:
         if self.reasoning_name:  # it is written back under the name that the server uses
             extra[self.reasoning_name] = message.reasoning_content
             extra.readings["reasoning_content"] = (message.reasoning_content, None)
-        choice = Choice(self.index, message, self.raw_finish_reason, self.logprobs, extra=Extra(self.extras.fields))
+        choice = Choice(
+            self.index, message, self.raw_finish_reason, _copy_logprobs(self.logprobs), extra=Extra(self.extras.fields)
+        )
         if self.raw_finish_reason != self.finish_reason:
             choice.set_reading("finish_reason", self.finish_reason)
         return choice
@@ -304,12 +307,13 @@ class Accumulator:
         self._fields: dict[str, Any] = {}
         self._missing: tuple[str, ...] = ("id", "created", "model", "system_fingerprint")
         self._extras = _extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)()
-        self._changed = True
+        self._version = 0
+        self._built_version = 0
         self._built = ChatCompletion()
+        self._building = threading.Lock()
 
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take the next chunk."""
-        self._changed = True
         for choice in chunk.choices:
             index = choice.index
             so_far = self._choices.get(index)
@@ -325,6 +329,7 @@ class Accumulator:
             self.usage = usage
         if self._keep:
             self._add_fields(chunk)
+        self._version += 1
 
     @property
     def is_finished(self) -> bool:
@@ -338,16 +343,19 @@ class Accumulator:
 
     @property
     def completion(self) -> ChatCompletion:
-        """The answer so far; a new object whenever something was added."""
-        if self._changed:
+        """The answer so far; a new object whenever something was added. Any thread may ask."""
+        with self._building:
+            version = self._version
+            if version == self._built_version:
+                return self._built
             self._built = ChatCompletion(
                 **self._fields,
                 choices=[self._choices[index].build() for index in sorted(self._choices)] if self._keep else [],
                 usage=self.usage,
                 extra=Extra(self._extras.fields),
             )
-            self._changed = False
-        return self._built
+            self._built_version = version
+            return self._built
 
     def _add_fields(self, chunk: ChatCompletionChunk) -> None:
         fields = self._fields
@@ -388,11 +396,20 @@ def _joined(old: list[TokenLogprob] | None, new: list[TokenLogprob] | None) -> l
     return old
 
 
+def _copy_logprobs(logprobs: Logprobs | None) -> Logprobs | None:
+    if logprobs is None:
+        return None
+    content, refusal = logprobs.content, logprobs.refusal
+    return Logprobs(None if content is None else list(content), None if refusal is None else list(refusal))
+
+
 def _text(pieces: list[str]) -> str | None:
     if not pieces:
         return None
-    if len(pieces) > 1:  # so that asking again and again costs no more than the pieces that are new
-        pieces[:] = ["".join(pieces)]
+    count = len(pieces)
+    if count > 1:  # so that asking again and again costs no more than the pieces that are new
+        # Another thread may be adding to the end meanwhile.
+        pieces[:count] = ["".join(pieces[:count])]
     return pieces[0]
 
 

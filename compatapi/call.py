@@ -50,6 +50,10 @@ class Call:
 
     Args:
         timeouts: The limits of its clocks.
+
+    Attributes:
+        started: When it began, by `time.monotonic`.
+        deadline: When the clock that runs now runs out; infinity when none does.
     """
 
     def __init__(self, timeouts: Timeouts) -> None:
@@ -58,10 +62,11 @@ class Call:
         self._stopped = threading.Event()
         self._why: Callable[[], CompatAPIError] | None = None
         self._socket: socket.socket | None = None  # a second handle of the connection's, for shutdown alone
-        self._started = time.monotonic()
-        self._total_end = self._started + timeouts.total if timeouts.total is not None else math.inf
+        self.started = time.monotonic()
+        self._total_end = self.started + timeouts.total if timeouts.total is not None else math.inf
         self._clock = "total"
-        self._clock_start = self._started
+        self._clock_start = self.started
+        self._held_at = self.started
         self.deadline = self._total_end  # of the clock that runs now, by time.monotonic()
         self.look_at = math.inf  # when the watchdog will look at this call
         if self.deadline < math.inf:
@@ -72,27 +77,41 @@ class Call:
     def start_clock(self, clock: str) -> None:
         """Let one of the clocks ``connect``, ``first_token`` and ``idle`` run, from now, in place of another."""
         limit: float | None = getattr(self.timeouts, clock)
-        now = time.monotonic()
-        self._clock, self._clock_start = clock, now
-        end = self._total_end
-        self.deadline = min(now + limit, end) if limit is not None else end
-        if self.deadline < self.look_at:
-            _watchdog.watch(self)
+        self._clock, self._clock_start = clock, time.monotonic()
+        self._set_deadline(self._clock_start, limit)
+
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return time.monotonic() - self.started
 
     def rest_clock(self) -> None:
         """Nobody waits for the server: only the clock of the whole call runs."""
         self.deadline = self._total_end
 
-    def end_within(self, seconds: float) -> None:
-        """Give the call a last moment, whatever its clocks say."""
-        self.deadline = min(time.monotonic() + seconds, self._total_end)
+    def hold_clock(self) -> None:
+        """Stop the clock that runs, to go on with `resume_clock` where it stood."""
+        self._held_at = time.monotonic()
+        self.deadline = self._total_end
+
+    def resume_clock(self) -> None:
+        """Let the clock run on that was held."""
+        limit: float | None = getattr(self.timeouts, self._clock)
+        self._clock_start += time.monotonic() - self._held_at
+        self._set_deadline(self._clock_start, limit)
+
+    def _set_deadline(self, start: float, limit: float | None) -> None:
+        self.deadline = min(start + limit, self._total_end) if limit is not None else self._total_end
         if self.deadline < self.look_at:
             _watchdog.watch(self)
+
+    def end_within(self, seconds: float) -> None:
+        """Give the call a last moment, whatever its clocks say."""
+        self._set_deadline(time.monotonic(), seconds)
 
     def expire(self, now: float) -> None:
         """Stop the call because its clock ran out (the watchdog's word)."""
         if now >= self._total_end:
-            clock, start, limit = "total", self._started, self.timeouts.total
+            clock, start, limit = "total", self.started, self.timeouts.total
         else:
             clock, start = self._clock, self._clock_start
             limit = getattr(self.timeouts, clock)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import random
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
-from urllib.parse import urlsplit
 
-from attrs import evolve, field, frozen
+from attrs import evolve, fields_dict, frozen
 
 from compatapi.call import Call, Timeouts
-from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
+from compatapi.callbacks import Callbacks, Teller, last_word
+from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ToolCall, Usage
 from compatapi.dialects import get_dialect
 from compatapi.dialects.base import Dialect, Provider
-from compatapi.errors import CompatAPIError, ConfigError, DecodeError, StopStream, cut, fill
-from compatapi.http_types import HttpRequest, HttpResponse, Secret, Target
-from compatapi.providers import get_provider
+from compatapi.errors import ConfigError, StopStream
+from compatapi.handle import StreamHandle
+from compatapi.http_types import HttpRequest, HttpResponse, Limits, Secret, Target
+from compatapi.resolve import find_base_url, find_key, find_provider, from_environment
 from compatapi.retry import RetryEvent, RetryPolicy
+from compatapi.sender import Sender, read_all
 from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
-from compatapi.stream import MAX_BODY_BYTES, ChatStream, StreamDecoder
+from compatapi.stats import Stats
+from compatapi.stream import ChatStream, StreamDecoder
 from compatapi.transport import Transport
 
 if TYPE_CHECKING:
@@ -34,22 +35,22 @@ if TYPE_CHECKING:
         query: Mapping[str, str]
         body: Mapping[str, Any]
 
+    class CallbackOptions(CallOptions, total=False):
+        """The same, and what the program wants to be told of the stream."""
+
+        on_text: Callable[[str], object] | None
+        on_reasoning: Callable[[str], object] | None
+        on_tool_call: Callable[[ToolCall], object] | None
+        on_usage: Callable[[Usage], object] | None
+        on_retry: Callable[[RetryEvent], object] | None
+        on_done: Callable[[ChatCompletion], object] | None
+        on_error: Callable[[BaseException], object] | None
+        on_cancelled: Callable[[ChatCompletion], object] | None
+
 
 __all__ = ["Client"]
 
 T = TypeVar("T")
-
-#: Bytes of an error body that are kept.
-_MAX_ERROR_BYTES = 1024 * 1024
-
-
-@frozen(kw_only=True)
-class _Options:
-    timeouts: Timeouts | None = None
-    max_retries: int | None = None
-    headers: Mapping[str, str] = field(factory=dict)
-    query: Mapping[str, str] = field(factory=dict)
-    body: Mapping[str, Any] = field(factory=dict)
 
 
 class Client:
@@ -69,6 +70,7 @@ class Client:
         cert: As in requests: a client certificate.
         proxies: As in requests: scheme to URL; left out, the environment says.
         on_retry: Called with a `RetryEvent` before the pause of each retry.
+        limits: How much of an answer is taken in before it is refused.
 
     Every call takes ``timeouts``, ``max_retries``, ``headers``, ``query`` and ``body`` (fields to set in the JSON body;
     ``None`` removes one) for itself.
@@ -91,21 +93,25 @@ class Client:
         cert: str | tuple[str, str] | None = None,
         proxies: Mapping[str, str] | None = None,
         on_retry: Callable[[RetryEvent], object] | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        row = _find_provider(provider, base_url)
+        row = find_provider(provider, base_url)
         self.provider = row
         self.dialect: Dialect = get_dialect(row.dialect)
         self.timeouts = timeouts or Timeouts()
         self.max_retries = max_retries
+        self.limits = limits or Limits()
         self._on_retry = on_retry
         self._target = Target(
-            base_url=_find_base_url(row, base_url),
-            api_key=_find_key(row, api_key),
+            base_url=find_base_url(row, base_url),
+            api_key=find_key(row, api_key),
             quirks=row.quirks,
-            headers={**_from_environment(row.header_env), **(headers or {})},
-            query={**_from_environment(row.query_env), **(query or {})},
+            headers={**from_environment(row.header_env), **(headers or {})},
+            query={**from_environment(row.query_env), **(query or {})},
         )
-        self._transport: Transport | None = Transport(verify=verify, cert=cert, proxies=proxies)
+        transport = Transport(verify=verify, cert=cert, proxies=proxies)
+        self._sender = Sender(transport, self.dialect, self.limits, self._target.api_key)
+        self._closed = False
 
     @property
     def base_url(self) -> str:
@@ -123,9 +129,8 @@ class Client:
 
     def close(self) -> None:
         """Close the idle connections; the client makes no more calls. Idempotent."""
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.close()
+        self._closed = True
+        self._sender.transport.close()
 
     def chat_completion(self, request: ChatCompletionRequest, **options: Unpack[CallOptions]) -> ChatCompletion:
         """Ask, wait, and return the whole answer.
@@ -138,17 +143,17 @@ class Client:
             raise ConfigError(
                 "chat_completion returns the whole answer; leave stream unset, or call chat_completion_stream"
             )
-        extra = _Options(**options)
-        wanted = self.dialect.encode_request(request, self._target_for(extra), False)
 
-        def read(response: HttpResponse) -> ChatCompletion:
+        def read(response: HttpResponse, stats: Stats) -> ChatCompletion:
             if response.media_type == "text/event-stream":  # a server that streams whatever it is asked
-                with ChatStream(response, self._decoder(request)) as stream:
+                with ChatStream(response, self._decoder(request), stats=stats) as stream:
                     for _ in stream:
                         pass
                 return stream.completion
-            return self.dialect.decode_completion(_read_all(response))
+            return self.dialect.decode_completion(read_all(response, self.limits))
 
+        extra = _Options(**options)
+        wanted = self.dialect.encode_request(request, self._target_for(extra), False)
         return self._run(wanted, extra, read)
 
     @overload
@@ -161,38 +166,82 @@ class Client:
         self,
         request: ChatCompletionRequest,
         on_chunk: Callable[[ChatCompletionChunk], object],
-        **options: Unpack[CallOptions],
+        **options: Unpack[CallbackOptions],
     ) -> ChatCompletion: ...
+
+    @overload
+    def chat_completion_stream(
+        self,
+        request: ChatCompletionRequest,
+        on_chunk: Callable[[ChatCompletionChunk], object] | None = None,
+        **options: Unpack[CallbackOptions],
+    ) -> ChatStream | ChatCompletion: ...
 
     def chat_completion_stream(
         self,
         request: ChatCompletionRequest,
         on_chunk: Callable[[ChatCompletionChunk], object] | None = None,
-        **options: Unpack[CallOptions],
+        **options: Any,
     ) -> ChatStream | ChatCompletion:
         """Ask, and read the answer piece by piece.
 
-        Without ``on_chunk``, return a `ChatStream` to iterate over; the connection opens here, so a wrong key is raised
-        here. With it, call it with each chunk, and return the whole answer at the end. A callback ends the stream by
+        Without a callback, return a `ChatStream` to iterate over; the connection opens here, so a wrong key is raised
+        here. With one, call it with each chunk, and return the whole answer at the end. A callback ends the stream by
         raising `StopStream`: the answer so far is returned; any other exception of it closes the connection and comes
-        out unchanged.
+        out unchanged. The callbacks of `start_stream` may be given too.
 
         Raises:
             CompatAPIError: Any of `compatapi.errors`.
         """
-        _check_request(request)
+        callbacks = _take_callbacks(options, on_chunk)
         extra = _Options(**options)
-        wanted = self.dialect.encode_request(evolve(request, stream=True), self._target_for(extra), True)
-        stream = self._run(wanted, extra, lambda response: ChatStream(response, self._decoder(request)))
-        if on_chunk is None:
-            return stream
-        with stream:
-            try:
-                for chunk in stream:
-                    on_chunk(chunk)
-            except StopStream:
-                pass
-        return stream.completion
+        call = Call(extra.timeouts or self.timeouts)
+        if callbacks is None:
+            return self._open(request, extra, call, None)
+        try:
+            completion = self._tell(self._open(request, extra, call, callbacks.on_retry), callbacks)
+        except BaseException as error:
+            function, argument = last_word(callbacks, error)
+            if function is not None:
+                function(argument)
+            raise
+        if callbacks.on_done is not None:
+            callbacks.on_done(completion)
+        return completion
+
+    def start_stream(
+        self,
+        request: ChatCompletionRequest,
+        on_chunk: Callable[[ChatCompletionChunk], object] | None = None,
+        *,
+        post: Callable[..., object] | None = None,
+        **options: Unpack[CallbackOptions],
+    ) -> StreamHandle:
+        """Ask, and read the answer in a thread of its own; for programs that must not wait.
+
+        Args:
+            request: What to ask.
+            on_chunk: Called with every chunk.
+            post: ``post(function, *args)`` has to run the function soon and in order where the program wants its
+                callbacks, without waiting for it. Left out, they run in the thread of the stream.
+            options: What every call takes, and the callbacks: ``on_text``, ``on_reasoning`` (pieces of text),
+                ``on_tool_call`` (whole calls), ``on_usage``, ``on_retry``, and one of ``on_done`` (with the
+                completion), ``on_error`` (with the error) and ``on_cancelled`` (with the completion so far), which is
+                called as the last.
+
+        Raises:
+            ConfigError: The request cannot be sent. Everything else arrives in the handle.
+        """
+        rest: dict[str, Any] = {**options}
+        callbacks = _take_callbacks(rest, on_chunk) or Callbacks()
+        extra = _Options(**rest)
+        wanted = self._encode_stream(request, extra)
+        call = Call(extra.timeouts or self.timeouts)
+
+        def open_stream(call: Call, on_retry: Callable[[RetryEvent], object]) -> ChatStream:
+            return self._open_encoded(wanted, request, extra, call, on_retry)
+
+        return StreamHandle(open_stream, call, callbacks, post)
 
     def models(self, **options: Unpack[CallOptions]) -> list[Model]:
         """The models that the host offers.
@@ -203,7 +252,7 @@ class Client:
         """
         extra = _Options(**options)
         wanted = self.dialect.encode_models(self._target_for(extra))
-        return self._run(wanted, extra, lambda response: self.dialect.decode_models(_read_all(response)))
+        return self._run(wanted, extra, lambda response, _: self.dialect.decode_models(read_all(response, self.limits)))
 
     def embeddings(
         self,
@@ -227,140 +276,110 @@ class Client:
             model = EmbeddingRequest(model, input, dimensions=dimensions, encoding_format=encoding_format, user=user)
         extra = _Options(**options)
         wanted = self.dialect.encode_embeddings(model, self._target_for(extra))
-        return self._run(wanted, extra, lambda response: self.dialect.decode_embeddings(_read_all(response)))
+        return self._run(
+            wanted, extra, lambda response, _: self.dialect.decode_embeddings(read_all(response, self.limits))
+        )
 
     # --- one call
 
     def _target_for(self, options: _Options) -> Target:
-        if not (options.headers or options.query or options.body):
-            return self._target
         target = self._target
+        if not (options.headers or options.query or options.body):
+            return target
         return evolve(
             target,
-            headers={**target.headers, **options.headers},
-            query={**target.query, **options.query},
-            body=options.body,
+            headers={**target.headers, **(options.headers or {})},
+            query={**target.query, **(options.query or {})},
+            body=options.body or {},
         )
 
     def _decoder(self, request: ChatCompletionRequest) -> StreamDecoder:
-        return StreamDecoder(self.dialect, request, ends_without_mark=self.provider.quirks.ends_without_mark)
+        ends_without_mark = self.provider.quirks.ends_without_mark
+        return StreamDecoder(self.dialect, request, limits=self.limits, ends_without_mark=ends_without_mark)
 
-    def _run(self, wanted: HttpRequest, options: _Options, read: Callable[[HttpResponse], T]) -> T:
-        """Send, with retries, and read the answer."""
-        transport = self._transport
-        if transport is None:
+    def _encode_stream(self, request: ChatCompletionRequest, options: _Options) -> HttpRequest:
+        _check_request(request)
+        return self.dialect.encode_request(evolve(request, stream=True), self._target_for(options), True)
+
+    def _open(
+        self,
+        request: ChatCompletionRequest,
+        options: _Options,
+        call: Call,
+        on_retry: Callable[[RetryEvent], object] | None,
+    ) -> ChatStream:
+        return self._open_encoded(self._encode_stream(request, options), request, options, call, on_retry)
+
+    def _open_encoded(
+        self,
+        wanted: HttpRequest,
+        request: ChatCompletionRequest,
+        options: _Options,
+        call: Call,
+        on_retry: Callable[[RetryEvent], object] | None,
+    ) -> ChatStream:
+        def read(response: HttpResponse, stats: Stats) -> ChatStream:
+            return ChatStream(response, self._decoder(request), stats=stats, started=call.started)
+
+        return self._run(wanted, options, read, call, on_retry)
+
+    @staticmethod
+    def _tell(stream: ChatStream, callbacks: Callbacks) -> ChatCompletion:
+        """The callback style is the iterator, driven by a loop of ours."""
+        teller = Teller(callbacks, lambda function, argument: function(argument))
+        with stream:
+            try:
+                for chunk in stream:
+                    teller.tell(chunk)
+                teller.tell_end()
+            except StopStream:
+                pass
+        return stream.completion
+
+    def _run(
+        self,
+        wanted: HttpRequest,
+        options: _Options,
+        read: Callable[[HttpResponse, Stats], T],
+        call: Call | None = None,
+        on_retry: Callable[[RetryEvent], object] | None = None,
+    ) -> T:
+        if self._closed:
             raise ConfigError("This client was closed; make a new one")
         retries = self.max_retries if options.max_retries is None else options.max_retries
-        policy = RetryPolicy(max_retries=retries)
-        call = Call(options.timeouts or self.timeouts)
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                return self._attempt(transport, wanted, call, read)
-            except CompatAPIError as error:
-                pause = policy.delay(attempt, error, random.random())
-                if pause is None:
-                    call.end()
-                    raise
-                if self._on_retry is not None:
-                    self._on_retry(RetryEvent(attempt, retries, pause, error))
-            call.pause(pause)
+        told = [function for function in (self._on_retry, on_retry) if function is not None]
 
-    def _attempt(self, transport: Transport, wanted: HttpRequest, call: Call, read: Callable[[HttpResponse], T]) -> T:
-        response = transport.send(wanted, call)
-        try:
-            if response.status >= 300:
-                raise self._status_error(response)
-            return read(response)
-        except CompatAPIError as error:
-            response.close()
-            fill(error, {"request_id": response.request_id})
-            raise
-        except BaseException:
-            response.close()
-            raise
+        def tell(event: RetryEvent) -> None:
+            for function in told:
+                function(event)
 
-    def _status_error(self, response: HttpResponse) -> CompatAPIError:
-        if response.status < 400:
-            where = cut(response.headers.get("location", "nowhere"), 200)
-            body = f"the server sends the request on to {where}, which is not followed: set base_url".encode()
-        else:
-            body = _read_some(response, _MAX_ERROR_BYTES)
-        key = self._target.api_key
-        if key is not None:  # some servers quote the key that they refuse
-            body = body.replace(key.reveal().encode(), b"***")
-        return self.dialect.decode_error(response, body)
+        call = call or Call(options.timeouts or self.timeouts)
+        return self._sender.run(wanted, call, RetryPolicy(retries), tell, read)
+
+
+@frozen(kw_only=True)
+class _Options:
+    """What a single call does otherwise than its client."""
+
+    timeouts: Timeouts | None = None
+    max_retries: int | None = None
+    headers: Mapping[str, str] | None = None
+    query: Mapping[str, str] | None = None
+    body: Mapping[str, Any] | None = None
 
 
 def _check_request(request: object) -> None:
     if not isinstance(request, ChatCompletionRequest):
         raise ConfigError(
-            f"A ChatCompletionRequest is needed, such as ChatCompletionRequest(model, [Message.user(text)]);"
+            "A ChatCompletionRequest is needed, such as ChatCompletionRequest(model, [Message.user(text)]);"
             f" this is a {type(request).__name__}"
         )
 
 
-def _find_provider(provider: str | Provider | None, base_url: str | None) -> Provider:
-    if isinstance(provider, Provider):
-        return provider
-    if provider is None and base_url is not None:
-        return Provider("compatible", base_url)
-    return get_provider(provider or "openai")
-
-
-def _find_base_url(row: Provider, base_url: str | None) -> str:
-    found = base_url or _first_set(row.base_url_env)
-    if not found:
-        found = row.base_url() if callable(row.base_url) else row.base_url
-    if not found:
-        wanted = " or ".join(("base_url=...", *row.base_url_env))
-        raise ConfigError(f"The provider {row.name!r} needs to know where its server is: set {wanted}")
-    parts = urlsplit(found)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"The base URL {found!r} is none: it has to begin with http:// or https:// and a host")
-    return found
-
-
-def _find_key(row: Provider, api_key: str | Secret | None) -> Secret | None:
-    key = api_key.reveal() if isinstance(api_key, Secret) else api_key
-    if key is None:
-        key = _first_set(row.key_env)
-    if not key:
-        if row.key_required:
-            wanted = " or ".join(("api_key=...", *row.key_env))
-            raise ConfigError(f"The provider {row.name!r} needs a key: set {wanted}")
-        return None
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(
-            f"The key for {row.name!r} holds a character that no key has (a blank, a line break or a letter beyond"
-            " ASCII); look for a stray end of line where it was copied from"
-        )
-    return Secret(key)
-
-
-def _from_environment(names: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, variable in names.items() if (value := os.environ.get(variable))}
-
-
-def _first_set(variables: Iterable[str]) -> str | None:
-    return next((value for variable in variables if (value := os.environ.get(variable))), None)
-
-
-def _read_all(response: HttpResponse) -> bytes:
-    body = _read_some(response, MAX_BODY_BYTES + 1)
-    if len(body) > MAX_BODY_BYTES:
-        raise DecodeError(f"The answer is larger than the limit of {MAX_BODY_BYTES:,} bytes")
-    response.rest()
-    response.release()
-    return body
-
-
-def _read_some(response: HttpResponse, limit: int) -> bytes:
-    body = bytearray()
-    for piece in response.body:
-        body += piece
-        if len(body) >= limit:
-            response.close()
-            break
-    return bytes(body[:limit])
+def _take_callbacks(
+    options: dict[str, Any], on_chunk: Callable[[ChatCompletionChunk], object] | None
+) -> Callbacks | None:
+    """Take the callbacks out of the options; ``None`` when there is none."""
+    given = {name: options.pop(name) for name in fields_dict(Callbacks) if name in options}
+    callbacks = Callbacks(**given, on_chunk=on_chunk)
+    return callbacks if on_chunk is not None or any(value is not None for value in given.values()) else None

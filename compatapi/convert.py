@@ -138,11 +138,15 @@ def _make_structure(cls: type, _: Converter) -> Hook:
 def _is_plain(cls: type) -> bool:
     """Whether nothing happens when an object of the class is made but that its attributes are set."""
     works = any(a.converter or a.validator for a in attrs.fields(cls))
-    return cls.__setattr__ is object.__setattr__ and not works and not hasattr(cls, "__attrs_post_init__")
+    return not _is_frozen(cls) and not works and not hasattr(cls, "__attrs_post_init__")
+
+
+def _is_frozen(cls: type) -> bool:
+    return getattr(cls, "__setattr__") is not getattr(object, "__setattr__")  # noqa: B009 - for the type checker
 
 
 def _keep_extra(source: _Source, cls: type[WireType]) -> None:
-    store = "setattr_(self, '_extra', data)" if cls.__setattr__ is not object.__setattr__ else "self._extra = data"
+    store = "setattr_(self, '_extra', data)" if _is_frozen(cls) else "self._extra = data"
     if cls in quirks.SHORT_LIVED:
         source.add(store)  # what is unknown in it is found out when somebody asks
     else:

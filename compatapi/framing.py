@@ -104,11 +104,13 @@ class SSEDecoder:
     Attributes:
         last_event_id: The id that the server gave last; it lasts from event to event (rule 21).
         retry: The reconnection time that the server gave last, in milliseconds, or ``None``.
+        comments: How many comment lines there were; servers send them to keep a connection alive.
     """
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.last_event_id = ""
         self.retry: int | None = None
+        self.comments = 0
         self._lines = _Lines(max_event_bytes, lone_cr=True)
         self._data: bytes | bytearray | None = None  # one line as it came; more of them in one buffer, see _Lines.rest
         self._size = 0
@@ -189,6 +191,8 @@ class SSEDecoder:
         elif name == b"id":
             if b"\0" not in value:  # rule 20
                 self._id = value.decode("utf-8", "replace")
+        elif not name:
+            self.comments += 1
         elif name == b"retry" and 0 < len(value) < 100 and _DIGITS.issuperset(value):  # rule 22
             # Python refuses to read numbers of more than 4300 digits; nobody means more than a hundred.
             self.retry = int(value)

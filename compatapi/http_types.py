@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-__all__ = ["Headers", "HttpRequest", "HttpResponse", "Quirks", "Secret", "Target"]
+__all__ = ["Headers", "HttpRequest", "HttpResponse", "Limits", "Quirks", "Secret", "Target"]
 
 #: Response headers that name the request for the server's support, in order of preference.
 _REQUEST_ID_HEADERS = (
@@ -165,6 +165,21 @@ class HttpResponse:
     def media_type(self) -> str:
         """The media type without parameters, in lower case; empty when there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@frozen
+class Limits:
+    """How much of an answer is taken in before it is refused, in bytes.
+
+    Attributes:
+        event: One event of a stream.
+        body: An answer that is no stream.
+        error_body: What is kept of the body of an error; the rest is not read.
+    """
+
+    event: int = 32 * 1024 * 1024
+    body: int = 100 * 1024 * 1024
+    error_body: int = 1024 * 1024
 
 
 @frozen

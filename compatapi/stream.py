@@ -7,6 +7,7 @@ is an error that carries what was received. `ChatStream` adds the body of an `Ht
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Iterator
 from types import TracebackType
@@ -24,13 +25,11 @@ from compatapi.errors import (
     cut,
     fill,
 )
-from compatapi.framing import MAX_EVENT_BYTES, Frame, NDJSONDecoder, SSEDecoder
-from compatapi.http_types import HttpResponse
+from compatapi.framing import Frame, NDJSONDecoder, SSEDecoder
+from compatapi.http_types import HttpResponse, Limits
+from compatapi.stats import Stats
 
 __all__ = ["ChatStream", "StreamDecoder"]
-
-#: Bytes. Of an answer that is no stream.
-MAX_BODY_BYTES = 100 * 1024 * 1024
 
 
 class StreamDecoder:
@@ -39,10 +38,12 @@ class StreamDecoder:
     Args:
         dialect: The wire format.
         request: What was asked.
-        max_event_bytes: Limit for one event, in bytes.
-        max_body_bytes: Limit for an answer that turns out to be no stream, in bytes.
+        limits: How much is taken in before it is refused.
         ends_without_mark: Take the end of the body for the end of the answer, whatever was seen.
         accumulate: ``False`` keeps no text, for streams of any length; ``completion`` then has no choices.
+
+    Attributes:
+        events: How many frames there were.
     """
 
     def __init__(
@@ -50,20 +51,20 @@ class StreamDecoder:
         dialect: Dialect,
         request: ChatCompletionRequest,
         *,
-        max_event_bytes: int = MAX_EVENT_BYTES,
-        max_body_bytes: int = MAX_BODY_BYTES,
+        limits: Limits | None = None,
         ends_without_mark: bool = False,
         accumulate: bool = True,
     ) -> None:
         self._dialect = dialect
-        self._framing: SSEDecoder | NDJSONDecoder = dialect.decoder(max_event_bytes=max_event_bytes)
+        limits = limits or Limits()
+        self._framing: SSEDecoder | NDJSONDecoder = dialect.decoder(max_event_bytes=limits.event)
         self._decoder: ChunkDecoder = dialect.chunk_decoder(request)
         self._accumulator = Accumulator(keep=accumulate)
         self._ends_without_mark = ends_without_mark
-        self._max_body_bytes = max_body_bytes
+        self._max_body_bytes = limits.body
         self._head: bytearray | None = bytearray()  # until it is known what the body is
         self._whole: bytearray | None = None  # the body, when it is no stream
-        self._frames_seen = False
+        self.events = 0
         self._error: CompatAPIError | None = None
 
     @property
@@ -75,6 +76,11 @@ class StreamDecoder:
     def done(self) -> bool:
         """Whether the end mark was seen; what comes after it is ignored."""
         return self._decoder.done
+
+    @property
+    def keep_alives(self) -> int:
+        """How many comment lines there were."""
+        return getattr(self._framing, "comments", 0)
 
     @property
     def is_complete(self) -> bool:
@@ -134,7 +140,7 @@ class StreamDecoder:
         for frame in frames:
             if decoder.done:
                 return
-            self._frames_seen = True
+            self.events += 1
             for chunk in decoder.decode(frame):
                 add(chunk)
                 chunks.append(chunk)
@@ -174,7 +180,7 @@ class StreamDecoder:
             tail = error  # half an event: whether that matters is told below
         if self.is_complete or (self._ends_without_mark and tail is None):
             return
-        if not self._frames_seen and not self._accumulator.has_spoken:
+        if not self.events and not self._accumulator.has_spoken:
             raise IncompleteStreamError("The stream ended before anything was said") from tail
         raise IncompleteStreamError(
             "The stream was cut short: it ended inside an event"
@@ -207,10 +213,23 @@ class ChatStream:
     is the answer so far at any moment. `close` may be called from any thread.
 
     Iterating raises what is in `compatapi.errors`; each error carries the answer so far in ``completion``.
+
+    Attributes:
+        response: The head of the answer: status, headers, request id.
+        stats: The numbers of the call.
     """
 
-    def __init__(self, response: HttpResponse, decoder: StreamDecoder) -> None:
+    def __init__(
+        self,
+        response: HttpResponse,
+        decoder: StreamDecoder,
+        *,
+        stats: Stats | None = None,
+        started: float | None = None,
+    ) -> None:
         self.response = response
+        self.stats = stats or Stats()
+        self._started = time.monotonic() if started is None else started
         self._decoder = decoder
         self._body = response.body
         self._batch: Iterator[ChatCompletionChunk] = iter(())
@@ -272,13 +291,19 @@ class ChatStream:
         response, decoder = self.response, self._decoder
         if self._over or self.closed:
             return False
+        stats, start = self.stats, time.monotonic()
         try:
             response.wait()
             chunks: list[ChatCompletionChunk] = []
             while not chunks and not self._over:
                 data = next(self._body, None)
-                chunks = decoder.close() if data is None else decoder.feed(data)
-                self._over = data is None or decoder.done
+                if data is None:
+                    self._over = True
+                    chunks = decoder.close()
+                else:
+                    stats.bytes += len(data)
+                    chunks = decoder.feed(data)
+                    self._over = decoder.done
             response.rest()
         except CompatAPIError as error:
             return self._end_by(error)
@@ -288,19 +313,32 @@ class ChatStream:
         if self._was_closed():  # by another thread, meanwhile
             return False
         self._batch = iter(chunks)
+        self._count(chunks, start)
         if self._over:
             response.release()
         return True
+
+    def _count(self, chunks: list[ChatCompletionChunk], start: float) -> None:
+        stats, decoder, now = self.stats, self._decoder, time.monotonic()
+        stats.total = now - self._started
+        stats.longest_gap = max(stats.longest_gap, now - start)
+        stats.events, stats.keep_alives = decoder.events, decoder.keep_alives
+        if stats.first_data is None and chunks:
+            stats.first_data = stats.total
+        if stats.first_text is None and any(chunk.text or chunk.reasoning for chunk in chunks):
+            stats.first_text = stats.total
 
     def _was_closed(self) -> bool:
         return self._closed
 
     def _end_by(self, error: CompatAPIError) -> bool:
         self._over = True
+        self._count([], time.monotonic())
         cancelled, self._closed = self._closed, True
         self.response.close()
         if cancelled and isinstance(error, TransportError | IncompleteStreamError):
             error = Cancelled("The stream was closed while it was read")
         if isinstance(error, TransportError) and self._decoder.is_complete:
             return False  # the road broke behind the answer
-        raise fill(error, {"completion": self.completion, "request_id": self.response.request_id})
+        values = {"completion": self.completion, "request_id": self.response.request_id, "stats": self.stats}
+        raise fill(error, values)

@@ -83,7 +83,7 @@ class Transport:
         except CompatAPIError:
             _drop(raw)
             raise
-        return _Exchange(raw, call).response()
+        return _Exchange(raw, call, request.stream).response()
 
     def close(self) -> None:
         """Close the idle connections. Answers that are being read go on."""
@@ -151,8 +151,8 @@ def _check_header(name: str, value: str) -> None:
 class _Exchange:
     """The body of one answer, read by one thread and closed by any."""
 
-    def __init__(self, raw: Any, call: Call) -> None:
-        self._raw, self._call = raw, call
+    def __init__(self, raw: Any, call: Call, stream: bool) -> None:
+        self._raw, self._call, self._stream = raw, call, stream
         self._waits = False
         self._reading = threading.Lock()
         self._over = False
@@ -160,6 +160,8 @@ class _Exchange:
     def response(self) -> HttpResponse:
         raw, call = self._raw, self._call
         self._pieces = self._iterate()
+        if self._stream:
+            call.hold_clock()
         return HttpResponse(
             status=raw.status,
             reason=raw.reason or "",
@@ -172,9 +174,11 @@ class _Exchange:
         )
 
     def _wait(self) -> None:
-        # The clock for the first piece has run since the request was sent.
+        # The clock for the first piece runs since the request was sent, but not while the program does other things.
         if self._waits:
             self._call.start_clock("idle")
+        else:
+            self._call.resume_clock()
         self._waits = True
 
     def _iterate(self) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ import compatapi
 
 ROOT = Path(compatapi.__file__).parent
 STOREYS = (
-    ("errors",),
+    ("errors", "stats"),
     ("jsontext", "chat_types", "http_types", "framing", "chunked"),
     ("service_types", "quirks", "call", "retry"),
     ("convert", "accumulate"),
@@ -21,9 +21,9 @@ STOREYS = (
     ("dialects.openai",),
     ("dialects",),
     ("testing",),
-    ("providers", "stream"),
-    ("connections",),
-    ("transport",),
+    ("providers", "stream", "connections", "callbacks"),
+    ("transport", "handle", "resolve"),
+    ("sender",),
     ("client",),
     ("cli", "__main__"),
 )

@@ -1,0 +1,127 @@
+"""What a program wants to be told of a stream, and the telling.
+
+`Callbacks` holds what the program gave. `Teller` turns chunks into calls: pieces of text and reasoning as they come,
+tool calls when they are whole. Both callback styles use it: the blocking one and `compatapi.handle.StreamHandle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+
+from compatapi.accumulate import ToolCallSlots
+from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChunkChoice, ToolCall, Usage
+from compatapi.errors import Cancelled
+from compatapi.retry import RetryEvent
+
+__all__ = ["Callbacks", "Teller"]
+
+Run = Callable[..., Any]
+
+
+@frozen(kw_only=True)
+class Callbacks:
+    """What a program may be told; each is optional.
+
+    Attributes:
+        on_chunk: Every chunk.
+        on_text: A piece of the first choice's text.
+        on_reasoning: A piece of the first choice's reasoning text.
+        on_tool_call: A tool call of any choice, once it is whole.
+        on_usage: The tokens used, whenever the server tells them; the last word counts.
+        on_retry: An attempt failed, and another one follows after a pause.
+        on_done: The answer is complete, or was stopped by `StopStream`; with the whole answer.
+        on_error: Something failed; with the error, which carries the answer so far.
+        on_cancelled: Somebody cancelled; with the answer so far.
+    """
+
+    on_chunk: Callable[[ChatCompletionChunk], object] | None = None
+    on_text: Callable[[str], object] | None = None
+    on_reasoning: Callable[[str], object] | None = None
+    on_tool_call: Callable[[ToolCall], object] | None = None
+    on_usage: Callable[[Usage], object] | None = None
+    on_retry: Callable[[RetryEvent], object] | None = None
+    on_done: Callable[[ChatCompletion], object] | None = None
+    on_error: Callable[[BaseException], object] | None = None
+    on_cancelled: Callable[[ChatCompletion], object] | None = None
+
+
+class Teller:
+    """Tells one stream's chunks to the callbacks of a program.
+
+    Args:
+        callbacks: What the program wants to be told.
+        run: Calls a callback with its argument, in the place and with the care that the style asks for.
+    """
+
+    def __init__(self, callbacks: Callbacks, run: Run) -> None:
+        self._callbacks = callbacks
+        self._run = run
+        self._calls: dict[int, _WholeCalls] = {}
+
+    def tell(self, chunk: ChatCompletionChunk) -> None:
+        """Tell of one chunk: the chunk itself, then what is in it."""
+        callbacks, run = self._callbacks, self._run
+        if callbacks.on_chunk is not None:
+            run(callbacks.on_chunk, chunk)
+        if callbacks.on_reasoning is not None and (piece := chunk.reasoning):
+            run(callbacks.on_reasoning, piece)
+        if callbacks.on_text is not None and (piece := chunk.text):
+            run(callbacks.on_text, piece)
+        if callbacks.on_tool_call is not None:
+            for choice in chunk.choices:
+                for call in self._whole_calls(choice):
+                    run(callbacks.on_tool_call, call)
+        if callbacks.on_usage is not None and chunk.usage is not None and chunk.usage.total_tokens is not None:
+            run(callbacks.on_usage, chunk.usage)
+
+    def tell_end(self) -> None:
+        """Tell of the tool calls that only the end of the stream made whole."""
+        on_tool_call = self._callbacks.on_tool_call
+        for calls in self._calls.values():
+            for call in calls.rest():
+                if on_tool_call is not None:
+                    self._run(on_tool_call, call)
+
+    def _whole_calls(self, choice: ChunkChoice) -> list[ToolCall]:
+        fragments, calls = choice.delta.tool_calls, self._calls.get(choice.index)
+        if calls is None:
+            if not fragments:
+                return []
+            calls = self._calls[choice.index] = _WholeCalls()
+        return calls.add(choice)
+
+
+class _WholeCalls:
+    """The tool calls of one choice: a call is whole when the next one begins, or its choice ends."""
+
+    def __init__(self) -> None:
+        self._slots = ToolCallSlots()
+        self._told: set[int] = set()
+
+    def add(self, choice: ChunkChoice) -> list[ToolCall]:
+        touched = set(self._slots.add(choice.delta.tool_calls)) if choice.delta.tool_calls else set()
+        if choice.finish_reason is not None:
+            return self.rest()
+        if not touched:
+            return []
+        return self._tell(slot for slot in sorted(self._slots.calls) if slot < max(touched) and slot not in touched)
+
+    def rest(self) -> list[ToolCall]:
+        return self._tell(sorted(self._slots.calls))
+
+    def _tell(self, slots: Any) -> list[ToolCall]:
+        new = [slot for slot in slots if slot not in self._told]
+        self._told.update(new)
+        return [self._slots.calls[slot].build() for slot in new]
+
+
+def last_word(
+    callbacks: Callbacks, outcome: ChatCompletion | BaseException
+) -> tuple[Callable[[Any], object] | None, Any]:
+    """Which of the three last callbacks an outcome belongs to, and what it is told."""
+    if isinstance(outcome, Cancelled):
+        return callbacks.on_cancelled, outcome.completion or ChatCompletion()
+    return (callbacks.on_error if isinstance(outcome, BaseException) else callbacks.on_done), outcome

@@ -1,0 +1,140 @@
+"""One request from sending to its answer: attempts, pauses, errors by status, the log.
+
+What is logged under ``compatapi``: a line for each request and its end (DEBUG) and for each retry (INFO), with the
+server's name for the request, and never with a header, a query or a body.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+from attrs import frozen
+
+from compatapi.call import Call
+from compatapi.dialects.base import Dialect
+from compatapi.errors import CompatAPIError, DecodeError, cut, fill
+from compatapi.http_types import HttpRequest, HttpResponse, Limits, Secret
+from compatapi.retry import RetryEvent, RetryPolicy
+from compatapi.stats import Stats
+from compatapi.transport import Transport
+
+__all__ = ["Sender", "read_all"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("compatapi")
+
+
+@frozen
+class Sender:
+    """Sends requests of one client.
+
+    Attributes:
+        transport: What moves them.
+        dialect: What reads errors.
+        limits: How much of an answer is taken in.
+        key: What must not show in an error, although some servers quote the key that they refuse.
+    """
+
+    transport: Transport
+    dialect: Dialect
+    limits: Limits
+    key: Secret | None
+
+    def run(
+        self,
+        wanted: HttpRequest,
+        call: Call,
+        policy: RetryPolicy,
+        on_retry: Callable[[RetryEvent], object] | None,
+        read: Callable[[HttpResponse, Stats], T],
+    ) -> T:
+        """Send until an answer begins or the policy gives up; ``read`` makes something of the answer.
+
+        Raises:
+            CompatAPIError: The error of the last attempt.
+        """
+        stats = Stats()
+        while True:
+            stats.attempts += 1
+            try:
+                return self._attempt(wanted, call, stats, read)
+            except CompatAPIError as error:
+                fill(error, {"stats": stats})
+                pause = policy.delay(stats.attempts, error, random.random())
+                if pause is None:
+                    call.end()
+                    _log.debug("%s %s failed: %s", wanted.method, _address(wanted), type(error).__name__)
+                    raise
+                event = RetryEvent(stats.attempts, policy.max_retries, pause, error)
+            except BaseException:
+                call.end()
+                raise
+            _log.info(
+                "attempt %d failed (%s, request id %s), the next in %.1f s",
+                event.attempt,
+                type(event.error).__name__,
+                event.error.request_id,
+                pause,
+            )
+            if on_retry is not None:
+                on_retry(event)
+            call.pause(pause)
+
+    def _attempt(self, wanted: HttpRequest, call: Call, stats: Stats, read: Callable[[HttpResponse, Stats], T]) -> T:
+        _log.debug("%s %s", wanted.method, _address(wanted))
+        response = self.transport.send(wanted, call)
+        stats.head = call.elapsed()
+        _log.debug("answer %d, request id %s, after %.2f s", response.status, response.request_id, stats.head)
+        try:
+            if response.status >= 300:
+                raise self._status_error(response)
+            return read(response, stats)
+        except CompatAPIError as error:
+            response.close()
+            fill(error, {"request_id": response.request_id})
+            raise
+        except BaseException:
+            response.close()
+            raise
+
+    def _status_error(self, response: HttpResponse) -> CompatAPIError:
+        if response.status < 400:
+            where = cut(response.headers.get("location", "nowhere"), 200)
+            body = f"the server sends the request on to {where}, which is not followed: set base_url".encode()
+            response.close()
+        else:
+            body = _read_some(response, self.limits.error_body)
+        if self.key is not None:
+            body = body.replace(self.key.reveal().encode(), b"***")
+        return self.dialect.decode_error(response, body)
+
+
+def read_all(response: HttpResponse, limits: Limits) -> bytes:
+    """The whole body.
+
+    Raises:
+        DecodeError: It is larger than the limit.
+    """
+    body = _read_some(response, limits.body + 1)
+    if len(body) > limits.body:
+        raise DecodeError(f"The answer is larger than the limit of {limits.body:,} bytes")
+    return body
+
+
+def _read_some(response: HttpResponse, limit: int) -> bytes:
+    """The body, up to a limit; the connection goes back if all of it was read."""
+    body = bytearray()
+    for piece in response.body:
+        body += piece
+        if len(body) >= limit:
+            response.close()
+            break
+    return bytes(body[:limit])
+
+
+def _address(wanted: HttpRequest) -> str:
+    return wanted.url.partition("?")[0]
