@@ -20,13 +20,17 @@ try:
 except ImportError:  # any Python without a wheel of it, such as PyPy
     orjson = None
 
-__all__ = ["dumps", "loads"]
+__all__ = ["dumps", "loads", "mend_halves"]
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
-def loads(text: str | bytes) -> Any:
+def loads(text: str | bytes, mend: Callable[[Any], Any] | None = None) -> Any:
     """Decode one JSON text.
+
+    Args:
+        text: The text, or its UTF-8.
+        mend: What to do with a value that holds halves of surrogate pairs, in place of reading each as U+FFFD.
 
     Raises:
         DecodeError: It is none; ``position`` and ``data`` tell where and what.
@@ -40,7 +44,7 @@ def loads(text: str | bytes) -> Any:
         if not isinstance(text, str):
             text = bytes(text).decode("utf-8")
         value = json.loads(text, parse_constant=_refuse_constant)
-        return _mend_halves(value) if "\\u" in text and "\\ud" in text.lower() else value
+        return (mend or mend_halves)(value) if "\\u" in text and "\\ud" in text.lower() else value
     except json.JSONDecodeError as error:
         start = max(error.pos - 60, 0)
         raise DecodeError(
@@ -93,9 +97,10 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON value")
 
 
-def _mend_halves(value: Any) -> Any:
+def mend_halves(value: Any) -> Any:
+    """A value with each half of a surrogate pair read as U+FFFD."""
     if isinstance(value, str):
         return _HALF_PAIR.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {_mend_halves(key): _mend_halves(item) for key, item in value.items()}
-    return [_mend_halves(item) for item in value] if isinstance(value, list) else value
+        return {mend_halves(key): mend_halves(item) for key, item in value.items()}
+    return [mend_halves(item) for item in value] if isinstance(value, list) else value

@@ -198,12 +198,19 @@ class StreamDecoder:
         try:
             completion = self._dialect.decode_completion(text.removeprefix(b"\xef\xbb\xbf"))
         except DecodeError as error:
-            if text[-1:] in (b"}", b"]"):
+            if not _looks_cut(error, text):
                 raise
             raise IncompleteStreamError(f"The answer was cut short: {cut(text[-80:])!r}") from error
         chunk = chunk_from_completion(completion)
         self._accumulator.add(chunk)
         chunks.append(chunk)
+
+
+def _looks_cut(error: DecodeError, text: bytes) -> bool:
+    """Whether JSON text is wrong at its very end only."""
+    if error.position is None:
+        return False
+    return "Unterminated string" in error.message or len(text.decode("utf-8", "replace")) - error.position <= 6
 
 
 class ChatStream:

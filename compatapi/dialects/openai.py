@@ -189,6 +189,10 @@ def _floats(text: str) -> list[float]:
 _CHUNK_KEYS = frozenset({"id", "object", "model", "created", "usage", "choices"})
 
 
+#: Where the words of an answer stand in a delta.
+_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+
+
 class OpenAIChunkDecoder:
     """Frames of one stream in, chunks out."""
 
@@ -198,11 +202,16 @@ class OpenAIChunkDecoder:
         self._finished: set[int] = set()
         self._spoken: set[int] = set()
         self._slots: dict[int, ToolCallSlots] = {}
+        self._halves: dict[tuple[int, str], str] = {}
+        self._joined = False
 
     def decode(self, frame: Frame) -> list[ChatCompletionChunk]:
         """The chunks of one frame."""
         try:
-            value = jsontext.loads(frame.data)
+            value = jsontext.loads(frame.data, self._join_halves)
+            if self._halves:
+                value = value if self._joined else self._join_halves(value)
+                self._joined = False
         except DecodeError as error:
             return self._decode_text(frame, error)
         plain = value.__class__ is dict and "error" not in value and value.get("choices") and frame.event != "error"
@@ -214,6 +223,23 @@ class OpenAIChunkDecoder:
             if choice.finish_reason is not None or delta.tool_calls is not None or not delta.content:
                 self._settle(chunk, choice)
         return [chunk]
+
+    def _join_halves(self, value: Any) -> Any:
+        """Servers that count in UTF-16 cut an emoji in two: keep its first half for the piece that brings the other."""
+        self._joined = True
+        choices = value.get("choices") if isinstance(value, dict) else None
+        for choice in choices if isinstance(choices, list) else ():
+            delta = choice.get("delta") if isinstance(choice, dict) else None
+            if not isinstance(delta, dict):
+                continue
+            for name in _TEXTS:
+                text, place = delta.get(name), (choice.get("index") or 0, name)
+                if isinstance(text, str) and text:
+                    text = self._halves.pop(place, "") + text
+                    if "\ud800" <= text[-1] <= "\udbff":
+                        self._halves[place], text = text[-1], text[:-1]
+                    delta[name] = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return jsontext.mend_halves(value)
 
     def _decode_text(self, frame: Frame, error: DecodeError) -> list[ChatCompletionChunk]:
         """A frame that is not one JSON text: the end mark, nothing, or several texts (rules 32 and 36)."""
