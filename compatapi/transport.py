@@ -75,7 +75,7 @@ class Transport:
             raw = adapter.send(prepared, stream=True, timeout=None, **settings).raw
         except Exception as error:
             call.detach()
-            raise _translate(error, call, in_body=False) from error
+            raise _translate(error, call, in_body=False, host=urlsplit(prepared.url).netloc) from error
         finally:
             current.call = None
         try:
@@ -279,7 +279,7 @@ def _drop(raw: Any) -> None:
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
-def _translate(error: Exception, call: Call, *, in_body: bool) -> CompatAPIError:
+def _translate(error: Exception, call: Call, *, in_body: bool, host: str = "the server") -> CompatAPIError:
     """The error of compatapi for one of the packages below; what stopped the call goes first."""
     import requests
     import urllib3.exceptions as u
@@ -305,7 +305,7 @@ def _translate(error: Exception, call: Call, *, in_body: bool) -> CompatAPIError
     if _any(causes, u.ProtocolError) and not _any(causes, u.NewConnectionError, u.ProxyError):
         return ConnectionLost(f"The connection broke before an answer began: {text}")
     if isinstance(error, OSError) or _any(causes, requests.RequestException, u.HTTPError):
-        return ConnectError(f"No connection: {text}")
+        return ConnectError(f"No connection to {host.rpartition('@')[2]}: {text}")
     return ConfigError(f"The request cannot be sent: {text}")
 
 

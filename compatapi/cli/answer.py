@@ -31,7 +31,7 @@ class Answer:
 
 
 class View(Protocol):
-    """How an answer is shown. `begin` comes first, then chunks or a whole answer, then `finish` and `end`.
+    """How an answer is shown: chunks or a whole answer first, then `finish` and `end`.
 
     `end` comes always, `finish` unless an error ended the answer.
     """
@@ -153,7 +153,10 @@ def ask(client: Client, request: ChatCompletionRequest, view: View, *, whole: bo
     view.end()
     came_whole = whole and not stopped
     said = (numbers.line_of_whole if came_whole else numbers.line)(completion, request.model)
-    Output(is_error=True).line(f"stopped: {said}" if stopped else said, dim=True)
+    notes = Output(is_error=True)
+    if notes.is_terminal and Output().is_terminal:
+        notes.line()  # the answer and its numbers stand below each other there
+    notes.line(f"stopped: {said}" if stopped else said, dim=True)
     return Answer(completion, stopped)
 
 

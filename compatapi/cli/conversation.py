@@ -48,21 +48,21 @@ class Conversation:
         self._note(f"Talking to {self._request.model}. /help lists the commands, Ctrl-D ends.")
         while not self._over:
             try:
-                line = input(_PROMPT).strip()
+                self._step()
             except EOFError:
                 self._notes.line()
                 return
-            except KeyboardInterrupt:
+            except KeyboardInterrupt:  # at the prompt, or a moment after an answer that was at its end already
                 self._notes.line()
                 self._note("Ctrl-D ends the conversation.")
-                continue
-            if not line:
-                continue
-            command = _COMMAND.match(line)
-            if command is not None:
-                self._obey(command[0])
-            else:
-                self._turn(line)
+
+    def _step(self) -> None:
+        line = input(_PROMPT).strip()
+        command = _COMMAND.match(line)
+        if command is not None:
+            self._obey(command[0])
+        elif line:
+            self._turn(line)
 
     def _turn(self, text: str) -> None:
         asked = (*self._request.messages, Message.user(text))

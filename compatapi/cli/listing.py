@@ -110,8 +110,8 @@ def _write_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in heads:
-        table.add_column(head, overflow="fold")  # a name that is cut cannot be copied
+    for number, head in enumerate(heads):
+        table.add_column(head, overflow="fold", no_wrap=number == 0)  # a name that is cut cannot be copied
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))  # Text: brackets in a name are no markup
     Console(highlight=False).print(table)
