@@ -116,6 +116,8 @@ class _Call:
     @property
     def is_whole(self) -> bool:
         """Whether the arguments so far are a JSON object."""
+        if not self.arguments or not self.arguments[-1].rstrip().endswith("}"):
+            return False  # joining for every fragment would be quadratic
         try:
             return isinstance(json.loads("".join(self.arguments)), dict)
         except ValueError:
@@ -161,8 +163,14 @@ class ToolCallSlots:
 
     @staticmethod
     def _starts_anew(call: _Call, fragment: ToolCallDelta) -> bool:
+        if not _name_of(fragment) or (fragment.id and fragment.id == call.id):
+            return False
         # An index used again with a new id. Some servers give every fragment a fresh id: those come without a name.
-        return bool(fragment.id and call.id and fragment.id != call.id and _name_of(fragment))
+        if fragment.id and call.id:
+            return True
+        # An index used again without ids: two JSON objects never make one.
+        function = fragment.function
+        return bool(function and (function.arguments or "").strip() and call.is_whole)
 
     def _slot_without_index(self, fragment: ToolCallDelta, place: int, count: int) -> int:
         if fragment.id:
@@ -209,6 +217,7 @@ class _ChoiceSoFar:
     finish_reason: str | None = None
     raw_finish_reason: str | None = None
     reasoning_name: str | None = None  # the wire's own name for reasoning text, where it differs
+    reasoning_said: bool = False  # whether the wire itself spoke of reasoning_content
     details: list[Any] = field(factory=list)
     extras: _Extras = field(factory=_extras_of(ChunkChoice, Choice))
     message_extras: _Extras = field(factory=_extras_of(Delta, Message, without=("reasoning", "reasoning_details")))
@@ -224,6 +233,8 @@ class _ChoiceSoFar:
                 return  # as most chunks are
         if delta.reasoning_content:
             self.reasoning.append(delta.reasoning_content)
+            if not self.reasoning_said:
+                self.reasoning_said = "reasoning_content" not in delta.readings
         if raw and ("reasoning" in raw or "reasoning_details" in raw):
             self._note_reasoning(delta)
         if delta.refusal:
@@ -266,7 +277,7 @@ class _ChoiceSoFar:
     def build(self) -> Choice:
         calls, extra = self.slots.calls, Extra(self.message_extras.fields)
         if self.details:
-            extra["reasoning_details"] = [dict(d) if isinstance(d, dict) else d for d in self.details]
+            extra["reasoning_details"] = [d.build() if isinstance(d, _Detail) else d for d in self.details]
         message = Message(
             self.role or "assistant",
             _text(self.content),
@@ -280,6 +291,7 @@ class _ChoiceSoFar:
         )
         if self.reasoning_name:  # it is written back under the name that the server uses
             extra[self.reasoning_name] = message.reasoning_content
+        if self.reasoning_name or not self.reasoning_said:
             extra.readings["reasoning_content"] = (message.reasoning_content, None)
         choice = Choice(
             self.index, message, self.raw_finish_reason, _copy_logprobs(self.logprobs), extra=Extra(self.extras.fields)
@@ -370,23 +382,39 @@ class Accumulator:
         self._extras.add(chunk)
 
 
-def _merge_details(into: list[Any], details: list[Any]) -> None:
-    """Join pieces of one reasoning detail (same type and index), so that it can be sent back as one."""
-    for detail in details:
-        last = into[-1] if into else None
-        same = (
-            isinstance(last, dict)
-            and isinstance(detail, dict)
-            and all(last.get(key) == detail.get(key) for key in ("type", "index"))
-        )
-        if not same or not isinstance(last, dict):
-            into.append(dict(detail) if isinstance(detail, dict) else detail)
-            continue
+class _Detail:
+    """A reasoning detail while it grows."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, Any] = {}
+        self._pieces: dict[str, list[str]] = {}
+
+    def takes(self, detail: dict[str, Any]) -> bool:
+        """Whether ``detail`` goes on with this one: same type and index, and no other id."""
+        fields = self._fields
+        same = all(fields.get(key) == detail.get(key) for key in ("type", "index"))
+        return same and (not fields.get("id") or not detail.get("id") or fields["id"] == detail["id"])
+
+    def add(self, detail: dict[str, Any]) -> None:
         for key, value in detail.items():
-            old = last.get(key)
-            grows = key in ("text", "summary", "data") and isinstance(old, str) and isinstance(value, str)
-            if grows or value is not None:
-                last[key] = old + value if grows else value
+            if key in ("text", "summary", "data") and isinstance(value, str):
+                self._pieces.setdefault(key, []).append(value)
+            if value is not None or key not in self._fields:
+                self._fields[key] = value
+
+    def build(self) -> dict[str, Any]:
+        return self._fields | {key: "".join(pieces) for key, pieces in self._pieces.items()}
+
+
+def _merge_details(into: list[Any], details: list[Any]) -> None:
+    """Join pieces of one reasoning detail, so that it can be sent back as one."""
+    for detail in details:
+        if not isinstance(detail, dict):
+            into.append(detail)
+            continue
+        if not into or not isinstance(into[-1], _Detail) or not into[-1].takes(detail):
+            into.append(_Detail())
+        into[-1].add(detail)
 
 
 def _joined(old: list[TokenLogprob] | None, new: list[TokenLogprob] | None) -> list[TokenLogprob] | None:

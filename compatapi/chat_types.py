@@ -13,12 +13,13 @@ written and compared, so that reading and writing again loses and invents nothin
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import mimetypes
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from attrs import define, field, fields, frozen
 
@@ -79,16 +80,24 @@ class Extra(dict[str, Any]):
 class WireType:
     """What all wire classes share: unknown fields, comparison and repr without the absent ones."""
 
-    # The decoded object itself until somebody asks (computing the unknown fields costs more than decoding the rest),
-    # an Extra from then on.
-    _extra: dict[str, Any] | None = field(default=None, kw_only=True, alias="extra")
+    #: Whether decoding keeps the decoded object itself as `_extra`, and the unknown fields are looked for only when
+    #: somebody asks: computing them costs more than decoding the rest. For objects that live for a moment.
+    _is_short_lived: ClassVar[bool] = False
+
+    # An Extra once somebody has asked. In a program's own subclass attrs compares it, whichever of the two it is.
+    _extra: dict[str, Any] | None = field(
+        default=None, kw_only=True, alias="extra", eq=lambda extra: extra or None, hash=False
+    )
 
     @property
     def extra(self) -> dict[str, Any]:
-        """The fields that this class does not know, by their names on the wire. They are written back."""
+        """The fields that this class does not know, by their names on the wire. They are written back.
+
+        What a program puts in is written too, and wins over an attribute of the same name.
+        """
         extra = self._extra
         if not isinstance(extra, Extra):
-            known = wire_names(type(self))
+            known = wire_names(type(self)) if self._is_short_lived else ()
             extra = Extra({name: value for name, value in (extra or {}).items() if name not in known})
             object.__setattr__(self, "_extra", extra)
         return extra
@@ -105,7 +114,8 @@ class WireType:
         """Give an attribute a reading that differs from what stands on the wire, which stays what is written."""
         wire = self.wire_value(name)
         self.extra  # noqa: B018 - makes it an Extra
-        self.readings[name] = (value, wire)
+        # A copy, so that a reading that is changed later is seen to be another value.
+        self.readings[name] = (copy.deepcopy(value), wire)
         object.__setattr__(self, name, value)
 
     @property
@@ -252,7 +262,9 @@ def _base64(path: Path) -> str:
 
 
 def _data_url(path: Path) -> str:
-    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    # WebP is not among the types that Python knows by itself before 3.13.
+    guess = mimetypes.guess_type(path.name)[0] or {".webp": "image/webp"}.get(path.suffix.lower())
+    media_type = guess or "application/octet-stream"
     return f"data:{media_type};base64,{_base64(path)}"
 
 
@@ -553,6 +565,8 @@ def _strings(values: Iterable[str] | None) -> tuple[str, ...] | None:
 
 
 def _messages(messages: Iterable[Message | dict[str, Any]]) -> tuple[Message | dict[str, Any], ...]:
+    if isinstance(messages, str | Mapping | Message):  # the first two are iterable, and would be sent as nonsense
+        raise TypeError("messages is a list of messages, such as [Message.user('Hello')]")
     return tuple(messages)
 
 
@@ -729,6 +743,8 @@ class ChatCompletion(WireType):
 class FunctionCallDelta(WireType):
     """A piece of a function call: the name comes whole, the arguments in pieces of JSON text."""
 
+    _is_short_lived = True
+
     name: str | None = None
     arguments: str | None = None
 
@@ -736,6 +752,8 @@ class FunctionCallDelta(WireType):
 @define(eq=False, repr=False)
 class ToolCallDelta(WireType):
     """A piece of a tool call; pieces with the same ``index`` belong together."""
+
+    _is_short_lived = True
 
     index: int | None = None
     id: str | None = None
@@ -747,6 +765,8 @@ class ToolCallDelta(WireType):
 @define(eq=False, repr=False)
 class Delta(WireType):
     """What a chunk adds to a message."""
+
+    _is_short_lived = True
 
     role: str | None = None
     content: str | None = None
@@ -762,6 +782,8 @@ class Delta(WireType):
 class ChunkChoice(WireType):
     """What a chunk adds to one choice; ``finish_reason`` is ``None`` until that choice is at its end."""
 
+    _is_short_lived = True
+
     index: int = 0
     delta: Delta = field(factory=Delta)
     finish_reason: str | None = None
@@ -771,6 +793,8 @@ class ChunkChoice(WireType):
 @define(eq=False, repr=False)
 class ChatCompletionChunk(WireType):
     """One piece of a streamed answer. ``created`` is a Unix time in seconds."""
+
+    _is_short_lived = True
 
     id: str | None = None
     object: str | None = "chat.completion.chunk"
@@ -783,16 +807,23 @@ class ChatCompletionChunk(WireType):
     moderation: dict[str, Any] | None = None
 
     @property
+    def _first_delta(self) -> Delta | None:
+        choices = self.choices
+        if choices and not choices[0].index:
+            return choices[0].delta
+        return next((choice.delta for choice in choices if not choice.index), None)
+
+    @property
     def text(self) -> str:
         """The text that this chunk adds to the first choice; empty when it adds none."""
-        choices = self.choices
-        return (choices[0].delta.content or "") if choices and not choices[0].index else ""
+        delta = self._first_delta
+        return (delta.content or "") if delta is not None else ""
 
     @property
     def reasoning(self) -> str:
         """The reasoning text that this chunk adds to the first choice; empty when it adds none."""
-        choices = self.choices
-        return (choices[0].delta.reasoning_content or "") if choices and not choices[0].index else ""
+        delta = self._first_delta
+        return (delta.reasoning_content or "") if delta is not None else ""
 
     @property
     def finish_reason(self) -> str | None:

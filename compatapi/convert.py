@@ -15,6 +15,7 @@ position: stock hooks call a function for each field and class.
 
 from __future__ import annotations
 
+import copy
 import linecache
 import types
 from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ from compatapi import jsontext, quirks
 from compatapi.chat_types import (
     AudioPart,
     ContentPart,
+    Extra,
     FilePart,
     ImagePart,
     RefusalPart,
@@ -73,7 +75,8 @@ def from_dict(cls: type[T], data: Any) -> T:
     except CompatAPIError:
         raise
     except Exception as error:  # whatever a hook for a class of the program's own raises
-        raise DecodeError(f"The data does not fit {cls.__name__}: {cut(error)}", data=cut(data)) from error
+        name = getattr(cls, "__name__", cls)  # a union has none
+        raise DecodeError(f"The data does not fit {name}: {cut(error)}", data=cut(data)) from error
 
 
 def from_json(cls: type[T], text: str | bytes) -> T:
@@ -146,12 +149,12 @@ def _is_frozen(cls: type) -> bool:
 
 
 def _keep_extra(source: _Source, cls: type[WireType]) -> None:
-    store = "setattr_(self, '_extra', data)" if _is_frozen(cls) else "self._extra = data"
-    if cls in quirks.SHORT_LIVED:
-        source.add(store)  # what is unknown in it is found out when somebody asks
+    if cls._is_short_lived:
+        source.add("self._extra = data")  # what is unknown in it is found out when somebody asks
     else:
-        known = source.bind("known", frozenset(wire_names(cls)))
-        source.add(f"if not data.keys() <= {known}: {store}")
+        known, extra = source.bind("known", frozenset(wire_names(cls))), source.bind("extra", Extra)
+        unknown = f"{extra}({{k: x for k, x in data.items() if k not in {known}}})"
+        source.add(f"if not data.keys() <= {known}: setattr_(self, '_extra', {unknown})")
     apply = source.bind("apply", quirks.apply_readings)
     source.add(f"if readings is not None: {apply}(self, data, readings)")
     if cls in quirks.AFTER:
@@ -167,12 +170,12 @@ def _read_field(source: _Source, cls: type, attribute: Any, v: str) -> None:
     if type_ is Any:
         return
     base = get_origin(type_) or type_
-    if type_ in _PRIMITIVES or base is dict:
+    if type_ in _PRIMITIVES or base is dict and not _typed_dict(type_):
         check = f"{v}.__class__ is not {base.__name__}" + (f" and {v}.__class__ is not int" if base is float else "")
         odd = source.bind("odd", _odd_value(base, quirks.LENIENT.get((cls, name))))
         source.add(f"elif {check}:", f"    w = {v}; {v} = {odd}(w, {name!r}); {_note(name, v, 'w')}")
-    elif base in (list, tuple):
-        _read_list(source, name, type_, v)
+    elif _is_list(type_):
+        _read_list(source, name, type_, v, quirks.LENIENT.get((cls, name)))
     else:
         hook, kind = source.bind("hook", _hook_for(type_)), source.bind("type", type_)
         source.add(
@@ -186,10 +189,14 @@ def _note(name: str, v: str, wire: str) -> str:
     return f"readings = {{**(readings or {{}}), {name!r}: ({v}, {wire})}}"
 
 
-def _read_list(source: _Source, name: str, type_: Any, v: str) -> None:
+def _read_list(source: _Source, name: str, type_: Any, v: str, lenient: Callable[[Any], Any] | None) -> None:
     item = (get_args(type_) or (Any,))[0]
-    is_tuple = get_origin(type_) is tuple
-    source.add(f"elif {v}.__class__ is not list: raise at_path(wrong({v}, 'a list'), ({name!r},))")
+    is_tuple = (get_origin(type_) or type_) is tuple
+    if lenient:
+        odd = source.bind("odd", _odd_list(_hook_for(item), item, lenient))
+        source.add(f"elif {v}.__class__ is not list: w = {v}; {v} = {odd}(w, {name!r}); {_note(name, v, 'w')}")
+    else:
+        source.add(f"elif {v}.__class__ is not list: raise at_path(wrong({v}, 'a list'), ({name!r},))")
     if item is Any:
         source.add(*([f"else: {v} = tuple({v})"] if is_tuple else []))
         return
@@ -201,7 +208,7 @@ def _read_list(source: _Source, name: str, type_: Any, v: str) -> None:
     source.add(
         "else:",
         f"    try: {v} = {build}",
-        f"    except DecodeError as error: raise {locate}(error, {hook}, {kind}, {v}, {name!r})",
+        f"    except DecodeError as error: raise at_path({locate}(error, {hook}, {kind}, {v}), ({name!r},))",
     )
 
 
@@ -210,8 +217,12 @@ def _when_absent(source: _Source, cls: type, attribute: Any, v: str, optional: b
     name = attribute.name
     missing = f"raise DecodeError('A field is missing', path=({name!r},))"
     null = f"raise at_path(wrong(None, {_wanted(attribute.type)!r}), ({name!r},))"
+    kept = v
     if attribute.default is not attrs.NOTHING:
         missing = f"{v} = {_default(source, attribute)}"
+        if isinstance(attribute.default, attrs.Factory):  # type: ignore[arg-type]
+            # What is put into it later is written, so the reading has to be another object.
+            kept = f"{source.bind('copy', copy.copy)}({v})"
     if not issubclass(cls, WireType):
         return [f"if {name!r} not in data: {missing}", "else: pass" if optional else f"else: {null}"]
     if optional:
@@ -220,7 +231,7 @@ def _when_absent(source: _Source, cls: type, attribute: Any, v: str, optional: b
         missing = f"{v} = {source.bind('absent', quirks.ABSENT[cls, name])}"
     elif attribute.default is attrs.NOTHING:
         return [f"if {name!r} not in data: {missing}", f"else: {null}"]
-    return [missing, _note(name, v, "None")]
+    return [missing, _note(name, kept, "None")]
 
 
 def _default(source: _Source, attribute: Any) -> str:
@@ -258,17 +269,80 @@ def _odd_value(plain: type, lenient: Callable[[Any], Any] | None) -> Callable[[A
     return odd
 
 
-def _locate(error: DecodeError, hook: Hook, kind: Any, values: Iterable[Any], name: str) -> DecodeError:
+def _odd_list(hook: Hook, kind: Any, lenient: Callable[[Any], Any]) -> Callable[[Any, str], Any]:
+    """What reads a value that is no list in place of one, or raises."""
+
+    def odd(value: Any, name: str) -> Any:
+        items = lenient(value)
+        if items is quirks.UNREADABLE:
+            raise at_path(_wrong(value, "a list"), (name,))
+        try:
+            return [hook(item, kind) for item in items]
+        except DecodeError as error:
+            raise at_path(error, (name,)) from None
+
+    return odd
+
+
+def _locate(error: DecodeError, hook: Hook, kind: Any, values: Iterable[Any]) -> DecodeError:
     """Find which item of a list failed; the fast way does not count them."""
     for index, value in enumerate(values):
         try:
             hook(value, kind)
         except DecodeError as found:
-            return at_path(found, (name, index))
-    return at_path(error, (name,))
+            return at_path(found, (index,))
+    return error
+
+
+def _is_list(type_: Any) -> bool:
+    """Whether it is a list, or a tuple of any length."""
+    base = get_origin(type_) or type_
+    return base is list or (base is tuple and (not get_args(type_) or get_args(type_)[-1] is Ellipsis))
+
+
+def _make_list(type_: Any, _: Converter) -> Hook:
+    """The hook of a list that is no field by itself: in a list, in a union, alone."""
+    item, make = (get_args(type_) or (Any,))[0], get_origin(type_) or type_
+    read = _hook_for(item)
+
+    def hook(value: Any, _: Any = None) -> Any:
+        if value.__class__ is not list:
+            raise _wrong(value, "a list")
+        try:
+            return make(value if item is Any else [read(x, item) for x in value])
+        except DecodeError as error:
+            raise _locate(error, read, item, value) from error.__cause__
+
+    return hook
+
+
+def _typed_dict(type_: Any) -> bool:
+    """Whether it is a dict with string keys whose values are of a known type."""
+    arguments = get_args(type_)
+    return get_origin(type_) is dict and arguments[0] in (str, Any) and arguments[1] is not Any
+
+
+def _make_dict(type_: Any, _: Converter) -> Hook:
+    kind = get_args(type_)[1]
+    read = _hook_for(kind)
+
+    def hook(value: Any, _: Any = None) -> Any:
+        if value.__class__ is not dict:
+            raise _wrong(value, "an object")
+        out = {}
+        for key, item in value.items():
+            try:
+                out[key] = read(item, kind)
+            except DecodeError as error:
+                raise at_path(error, (key,)) from error.__cause__
+        return out
+
+    return hook
 
 
 def _without_none(type_: Any) -> tuple[Any, bool]:
+    if type_ is None:  # an attribute without an annotation
+        return Any, True
     if get_origin(type_) not in (Union, types.UnionType):
         return type_, type_ is Any
     rest = [a for a in get_args(type_) if a is not type(None)]
@@ -407,10 +481,17 @@ def _write_extra(self: WireType, out: dict[str, Any]) -> None:
     out.update(self.extra)
 
 
+def _is_attrs(type_: Any) -> bool:
+    # A generic class with its arguments, Box[int], is no class: cattrs knows how to fill it in.
+    return isinstance(type_, type) and attrs.has(type_)
+
+
 converter.register_structure_hook_factory(_json_union, _make_union)
 for _plain in _PRIMITIVES:
     converter.register_structure_hook(_plain, _make_primitive(_plain))
-converter.register_structure_hook_factory(attrs.has, _make_structure)
-converter.register_unstructure_hook_factory(attrs.has, _make_unstructure)
+converter.register_structure_hook_factory(_is_list, _make_list)
+converter.register_structure_hook_factory(_typed_dict, _make_dict)
+converter.register_structure_hook_factory(_is_attrs, _make_structure)
+converter.register_unstructure_hook_factory(_is_attrs, _make_unstructure)
 _part_hooks = {cls: converter.get_structure_hook(cls) for cls in (*_PARTS.values(), ContentPart)}
 converter.register_structure_hook_func(lambda t: t is ContentPart, _structure_part)

@@ -32,6 +32,7 @@ in ``completion``. No exception of a package below compatapi gets out; it is kep
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class APIStatusError(APIError):
     """
 
     status_code: int = 0
-    headers: Headers
+    headers: Headers = MappingProxyType({})  # type: ignore[assignment] # the ground imports no other room
     retry_after: float | None = None
 
 

@@ -6,6 +6,7 @@ credentials and options in one value, all that a dialect needs besides the reque
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,7 +25,10 @@ _REQUEST_ID_HEADERS = (
     "x-generation-id",
     "cf-ray",
 )
-_SECRET_HEADERS = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "set-cookie"})
+#: Names of headers and query parameters that hold credentials; a host may use any name (`Quirks.auth`).
+_SECRET_NAME = re.compile(r"auth|cookie|secret|passw|signature|(^|[-_])sig$|(key|token|credential)$", re.IGNORECASE)
+_USER_INFO = re.compile(r"//[^/?#@]*@")
+_PARAMETER = re.compile(r"([?&])([^=&#]*)=([^&#]*)")
 
 
 class Secret:
@@ -93,11 +97,18 @@ class Headers(Mapping[str, str]):
 
 
 def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: "***" if name.lower() in _SECRET_HEADERS else value for name, value in headers.items()}
+    return {name: "***" if _SECRET_NAME.search(name) else value for name, value in headers.items()}
 
 
 def _show_headers(headers: Mapping[str, str]) -> str:
     return repr(_without_secrets(headers))
+
+
+def _show_url(url: str) -> str:
+    def hide(found: re.Match[str]) -> str:
+        return f"{found[1]}{found[2]}=***" if _SECRET_NAME.search(found[2]) else found[0]
+
+    return repr(_PARAMETER.sub(hide, _USER_INFO.sub("//***@", url)))
 
 
 def _show_size(body: bytes | None) -> str:
@@ -117,7 +128,7 @@ class HttpRequest:
     """
 
     method: str
-    url: str
+    url: str = field(repr=_show_url)
     headers: Mapping[str, str] = field(factory=dict, repr=_show_headers)
     body: bytes | None = field(default=None, repr=_show_size)
     stream: bool = False
@@ -226,9 +237,9 @@ class Target:
         body: Fields to set in the JSON body; they win, and a value of ``None`` removes a field.
     """
 
-    base_url: str
+    base_url: str = field(repr=_show_url)
     api_key: Secret | None = None
     quirks: Quirks = field(factory=Quirks)
     headers: Mapping[str, str] = field(factory=dict, repr=_show_headers)
-    query: Mapping[str, str] = field(factory=dict)
+    query: Mapping[str, str] = field(factory=dict, repr=_show_headers)
     body: Mapping[str, Any] = field(factory=dict)

@@ -1,8 +1,9 @@
 """JSON text to values and back: orjson where it is installed, the standard library otherwise, with the same results.
 
 `loads` accepts what RFC 8259 accepts and no more (no ``NaN``), except that half of a surrogate pair, which servers
-leave behind when they cut an emoji in two, is read as U+FFFD. `dumps` writes compact UTF-8 and refuses what has no
-JSON form (``NaN``, infinity, half of a surrogate pair) with an error that says so.
+leave behind when they cut an emoji in two, is read as U+FFFD. Whole numbers that 64 bits do not hold are read as
+floats, which is all that orjson can do. `dumps` writes compact UTF-8 and refuses what has no JSON form (``NaN``,
+infinity, half of a surrogate pair) with an error that says so.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from compatapi.errors import ConfigError, DecodeError, cut
 
@@ -43,8 +45,8 @@ def loads(text: str | bytes, mend: Callable[[Any], Any] | None = None) -> Any:
     try:
         if not isinstance(text, str):
             text = bytes(text).decode("utf-8")
-        value = json.loads(text, parse_constant=_refuse_constant)
-        return (mend or mend_halves)(value) if "\\u" in text and "\\ud" in text.lower() else value
+        value = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole_number)
+        return (mend or mend_halves)(value) if "\\ud" in text.lower() or _HALF_PAIR.search(text) else value
     except json.JSONDecodeError as error:
         start = max(error.pos - 60, 0)
         raise DecodeError(
@@ -83,18 +85,34 @@ def _fast_dumps(value: Any, default: Callable[[Any], Any] | None) -> bytes | Non
     if orjson is None:
         return None
     try:
-        out: bytes = orjson.dumps(value, default, orjson.OPT_NON_STR_KEYS)
+        out: bytes = orjson.dumps(value, default, orjson.OPT_PASSTHROUGH_DATETIME)
         return out
-    except TypeError:  # integers over 64 bits, and whatever the standard library explains better
+    except TypeError:  # keys that are no strings, integers over 64 bits, what the standard library explains better
         return None
 
 
 def _dumps(value: Any, default: Callable[[Any], Any] | None) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=default).encode()
+    def form_of(item: Any) -> Any:
+        if isinstance(item, UUID):  # orjson writes it by itself
+            return str(item)
+        form = item if default is None else default(item)
+        if type(form) is type(item):  # the text of json for it is "Circular reference detected"
+            raise TypeError(f"{type(item).__name__} {cut(item, 80)}")
+        return form
+
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=form_of).encode()
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON value")
+
+
+def _whole_number(text: str) -> int | float:
+    number = int(text)
+    try:
+        return number if -(2**63) <= number < 2**64 else float(number)
+    except OverflowError:
+        return number
 
 
 def mend_halves(value: Any) -> Any:

@@ -7,6 +7,7 @@ remembers what stood on the wire (`WireType.wire_value`), and only that is writt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,13 +16,14 @@ from compatapi.chat_types import (
     ChatCompletion,
     ChatCompletionChunk,
     Choice,
-    ChunkChoice,
+    CompletionTokensDetails,
     ContentPart,
     Delta,
     Extra,
     FunctionCall,
     FunctionCallDelta,
     Message,
+    PromptTokensDetails,
     RefusalPart,
     TextPart,
     ToolCall,
@@ -30,14 +32,12 @@ from compatapi.chat_types import (
     WireType,
     wire_names,
 )
+from compatapi.errors import ConfigError
 
-__all__ = ["ABSENT", "AFTER", "LENIENT", "SHORT_LIVED", "UNREADABLE", "apply_readings", "text_of", "thinking_of"]
+__all__ = ["ABSENT", "AFTER", "LENIENT", "UNREADABLE", "apply_readings", "text_of", "thinking_of"]
 
 #: What a reader of LENIENT gives for a value that it cannot read either.
 UNREADABLE = object()
-
-#: Classes whose objects live for a moment: their unknown fields are looked for only when somebody asks.
-SHORT_LIVED = frozenset({ChatCompletionChunk, ChunkChoice, Delta, ToolCallDelta, FunctionCallDelta})
 
 #: What a required field is read as where servers are known to leave it out or to send null.
 ABSENT: dict[tuple[type, str], Any] = {
@@ -80,7 +80,10 @@ def _content(value: Any) -> Any:
 
 def _arguments(value: Any) -> Any:
     # Rule 12: arguments as an object.
-    return jsontext.dumps(value).decode() if isinstance(value, dict | list) else UNREADABLE
+    try:
+        return jsontext.dumps(value).decode() if isinstance(value, dict | list) else UNREADABLE
+    except ConfigError:  # a number that is no finite float, such as 1e400
+        return UNREADABLE
 
 
 def _created(value: Any) -> Any:
@@ -97,7 +100,12 @@ def _id(value: Any) -> Any:
 
 def _count(value: Any) -> Any:
     # Rule 20: numbers in usage may be floats.
-    return int(value) if isinstance(value, float) else UNREADABLE
+    return int(value) if isinstance(value, float) and math.isfinite(value) else UNREADABLE
+
+
+def _one_call(value: Any) -> Any:
+    # Older TGI: one tool call where a list belongs.
+    return [value] if isinstance(value, dict) else UNREADABLE
 
 
 #: Readers for values of another JSON type than the field's.
@@ -114,6 +122,8 @@ LENIENT: dict[tuple[type, str], Callable[[Any], Any]] = {
     (Usage, "prompt_tokens"): _count,
     (Usage, "completion_tokens"): _count,
     (Usage, "total_tokens"): _count,
+    (Delta, "tool_calls"): _one_call,
+    **{(cls, name): _count for cls in (PromptTokensDetails, CompletionTokensDetails) for name in wire_names(cls)},
 }
 
 
@@ -147,6 +157,9 @@ def _read_message(choice: WireType) -> None:
         for part in parts
     ):
         message.set_reading("content", text_of(parts) or None)
+        refusal = "".join(part.refusal for part in parts if isinstance(part, RefusalPart))
+        if refusal and not message.refusal:
+            message.set_reading("refusal", refusal)
         _read_reasoning(message)
 
 
@@ -160,16 +173,24 @@ def _read_usage(chunk: WireType) -> None:
 
 def usage_from(data: Mapping[str, Any]) -> Usage | None:
     """Usage from a dict that may hold other things too; ``None`` when it counts no tokens."""
-    counts = [data.get(name) for name in _COUNTS]
-    if not any(isinstance(count, int | float) for count in counts):
+    known: dict[str, Any] = _counts(Usage, data)
+    if not known:
         return None
-    prompt, completion, total = (int(count) if isinstance(count, int | float) else None for count in counts)
-    return Usage(
-        prompt, completion, total, extra=Extra({name: value for name, value in data.items() if name not in _COUNTS})
-    )
+    for name, cls in (
+        ("prompt_tokens_details", PromptTokensDetails),
+        ("completion_tokens_details", CompletionTokensDetails),
+    ):
+        details = data.get(name)
+        if isinstance(details, dict):
+            counts = _counts(cls, details)
+            known[name] = cls(**counts, extra=Extra({k: v for k, v in details.items() if k not in counts}))
+    return Usage(**known, extra=Extra({k: v for k, v in data.items() if k not in known}))
 
 
-_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+def _counts(cls: type[WireType], data: Mapping[str, Any]) -> dict[str, int]:
+    found = ((name, data.get(name)) for name in wire_names(cls))
+    return {name: int(count) for name, count in found if isinstance(count, int | float) and math.isfinite(count)}
+
 
 #: Keys whose presence (or any reading) asks for a second look at the finished object, and who takes it.
 AFTER: dict[type, tuple[tuple[str, ...], Callable[[WireType], None]]] = {

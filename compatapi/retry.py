@@ -76,7 +76,8 @@ class RetryPolicy:
             return None
         if isinstance(error, APIStatusError) and error.retry_after is not None:
             return error.retry_after if error.retry_after <= self.max_retry_after else None
-        return min(self.first_delay * 2.0 ** (attempt - 1), self.max_delay) * (1 - 0.25 * chance)
+        # Programs that try for hours reach exponents that a float does not hold.
+        return min(self.first_delay * 2.0 ** min(attempt - 1, 64), self.max_delay) * (1 - 0.25 * chance)
 
 
 def is_worth_retrying(error: CompatAPIError) -> bool:
@@ -110,7 +111,7 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text) if text.isascii() else None
+        return float(text) if text.isascii() and "_" not in text else None
     except ValueError:
         return None
 

@@ -42,10 +42,13 @@ class EmbeddingRequest(WireType):
 
 @define(eq=False, repr=False)
 class Embedding(WireType):
-    """The embedding of one input; ``index`` is the input's place in the request."""
+    """The embedding of one input; ``index`` is the input's place in the request.
+
+    ``embedding`` is base64 text (little-endian float32) where that ``encoding_format`` was asked for.
+    """
 
     index: int = 0
-    embedding: list[float] = field(factory=list)
+    embedding: list[float] | str = field(factory=list)
     object: str | None = "embedding"
 
 

@@ -31,6 +31,15 @@ from compatapi.stats import Stats
 
 __all__ = ["ChatStream", "StreamDecoder"]
 
+_BOM = b"\xef\xbb\xbf"
+_FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether a body without one event begins like anything but an event stream."""
+    line = start.removeprefix(_BOM).lstrip().partition(b"\n")[0].rstrip()
+    return bool(line) and not any(line.startswith(name) or name.startswith(line) for name in _FIELDS)
+
 
 class StreamDecoder:
     """The bytes of one streamed answer in, chunks out.
@@ -65,6 +74,8 @@ class StreamDecoder:
         self._head: bytearray | None = bytearray()  # until it is known what the body is
         self._whole: bytearray | None = None  # the body, when it is no stream
         self.events = 0
+        self._start = b""  # of a body that may be no stream, for the error that shows it
+        self._closed = False
         self._error: CompatAPIError | None = None
 
     @property
@@ -97,19 +108,25 @@ class StreamDecoder:
         Chunks that were whole before the fault are returned first; the next call raises. A decoder that has raised
         raises the same again.
         """
-        if self._error is not None:
-            raise self._error
+        self.check()
         chunks: list[ChatCompletionChunk] = []
+        if self.done:
+            return chunks
         try:
             if self._head is not None:
                 data = self._look_at_head(data)
             if self._whole is not None:
                 self._collect(data)
             elif data:
-                self._decode(self._framing.feed(data), chunks)
+                self._decode_bytes(data, chunks)
         except CompatAPIError as error:
             self._fail(error, chunks)
         return chunks
+
+    def check(self) -> None:
+        """Raise the error behind the chunks that were returned last, if there is one."""
+        if self._error is not None:
+            raise self._error
 
     def close(self) -> list[ChatCompletionChunk]:
         """Say that the body ended; return the chunks that this completes.
@@ -119,11 +136,11 @@ class StreamDecoder:
             StreamError: The body is an error, or no stream.
             DecodeError: The body is nonsense.
         """
-        if self._error is not None:
-            raise self._error
+        self.check()
         chunks: list[ChatCompletionChunk] = []
-        if self.done:
+        if self.done or self._closed:
             return chunks
+        self._closed = True
         try:
             self._finish(chunks)
         except CompatAPIError as error:
@@ -134,6 +151,14 @@ class StreamDecoder:
         self._error = fill(error, {"completion": self.completion})
         if not chunks:
             raise self._error
+
+    def _decode_bytes(self, data: bytes, chunks: list[ChatCompletionChunk]) -> None:
+        if not self.events and len(self._start) < 1000:
+            self._start += data[:1000]
+        frames = self._framing.feed(data)
+        self._decode(frames, chunks)
+        if frames and not self.done:
+            self._framing.feed(b"")  # raises what the framing kept back behind the frames
 
     def _decode(self, frames: list[Frame], chunks: list[ChatCompletionChunk]) -> None:
         decoder, add = self._decoder, self._accumulator.add
@@ -148,8 +173,12 @@ class StreamDecoder:
     def _look_at_head(self, data: bytes) -> bytes:
         """Tell by its first character whether the body is a stream (rule 42); the media type often lies."""
         head = self._head = (self._head or bytearray()) + data
-        start = bytes(head[:1000]).removeprefix(b"\xef\xbb\xbf").lstrip()
-        if not start and len(head) < 1000:
+        if _BOM.startswith(head):
+            return b""
+        start = bytes(head).removeprefix(_BOM).lstrip()
+        if not start and (len(head) < 1000 or not head.strip(b"\r\n")):
+            if len(head) >= 1000:
+                head.clear()  # DeepSeek sends any number of empty lines; to an event stream they mean nothing
             return b""
         if start[:1] in (b"{", b"[", b"<") and isinstance(self._framing, SSEDecoder):
             self._whole = bytearray()
@@ -169,7 +198,7 @@ class StreamDecoder:
             return
         head, self._head = self._head, None
         if head:
-            self._decode(self._framing.feed(bytes(head)), chunks)
+            self._decode_bytes(bytes(head), chunks)
         tail: CompatAPIError | None = None
         try:
             self._decode(self._framing.close(), chunks)
@@ -180,6 +209,11 @@ class StreamDecoder:
             tail = error  # half an event: whether that matters is told below
         if self.is_complete or (self._ends_without_mark and tail is None):
             return
+        if not self.events and _is_text(self._start):
+            text = self._start.strip()
+            raise StreamError(
+                f"The server answered with text instead of a stream: {cut(text, 200)!r}", body=cut(text, 4000)
+            ) from tail
         if not self.events and not self._accumulator.has_spoken:
             raise IncompleteStreamError("The stream ended before anything was said") from tail
         raise IncompleteStreamError(
@@ -191,12 +225,12 @@ class StreamDecoder:
     def _decode_whole(self, body: bytes, chunks: list[ChatCompletionChunk]) -> None:
         """An answer that is no stream: an error, a page of a proxy, or the whole completion."""
         text = body.strip()
-        if text.removeprefix(b"\xef\xbb\xbf")[:1] == b"<":
+        if text.removeprefix(_BOM)[:1] == b"<":
             raise StreamError(
                 f"The server answered with a page instead of a stream: {cut(text, 200)!r}", body=cut(text, 4000)
             )
         try:
-            completion = self._dialect.decode_completion(text.removeprefix(b"\xef\xbb\xbf"))
+            completion = self._dialect.decode_completion(text.removeprefix(_BOM))
         except DecodeError as error:
             if not _looks_cut(error, text):
                 raise
@@ -296,10 +330,13 @@ class ChatStream:
     def _pull(self) -> bool:
         """Wait for bytes and decode them. False at the end."""
         response, decoder = self.response, self._decoder
-        if self._over or self.closed:
+        if self.closed:
             return False
         stats, start = self.stats, time.monotonic()
         try:
+            decoder.check()  # before waiting for bytes, and also behind the last of them
+            if self._over:
+                return False
             response.wait()
             chunks: list[ChatCompletionChunk] = []
             while not chunks and not self._over:

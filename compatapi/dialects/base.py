@@ -7,7 +7,7 @@ credentials and options come in through a `compatapi.http_types.Target`. A provi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -40,8 +40,8 @@ class ChunkDecoder(Protocol):
 
     done: bool
 
-    def decode(self, frame: Frame) -> list[ChatCompletionChunk]:
-        """The chunks of one frame, none or many.
+    def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
+        """The chunks of one frame, none or many. Chunks in front of a fault come before it is raised.
 
         Raises:
             StreamError: The frame is an error.
@@ -195,7 +195,7 @@ def error_from_status(response: HttpResponse, body: bytes, *, now: float) -> API
     except DecodeError:
         value = cut(body, 4000)
     fields = read_error(value)
-    said = cut(fields.pop("message") or value or response.reason)
+    said = cut(fields.pop("message") or body.strip() or response.reason)
     fields["request_id"] = response.request_id or fields.get("request_id")
     codes = {str(fields.get(name)).lower() for name in ("code", "type")}
     too_long = bool(codes & _TOO_LONG) or (status == 400 and any(words in said.lower() for words in _TOO_LONG_WORDS))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from compatapi import jsontext
@@ -65,7 +65,7 @@ class OpenAIDialect(Dialect):
         if stream:
             body["stream"] = True
             if target.quirks.include_usage:
-                body.setdefault("stream_options", {"include_usage": True})
+                body["stream_options"] = {"include_usage": True, **body.get("stream_options", {})}
         _rename(body, target)
         body["messages"] = [_encode_message(message, target) for message in body["messages"]]
         accept = "text/event-stream" if stream else "application/json"
@@ -145,7 +145,7 @@ def _encode_message(message: dict[str, Any], target: Target) -> dict[str, Any]:
         return {**message, "role": "system"}
     audio = message.get("audio")
     if isinstance(audio, dict) and audio.get("id") and len(audio) > 1:
-        return {**message, "audio": {"id": audio["id"]}}  # what was heard is named, not sent back (section 3)
+        return {**message, "audio": {"id": audio["id"]}}  # what was heard is named, not sent back (API reference, Chat)
     return message
 
 
@@ -205,7 +205,7 @@ class OpenAIChunkDecoder:
         self._halves: dict[tuple[int, str], str] = {}
         self._joined = False
 
-    def decode(self, frame: Frame) -> list[ChatCompletionChunk]:
+    def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
         """The chunks of one frame."""
         try:
             value = jsontext.loads(frame.data, self._join_halves)
@@ -214,14 +214,19 @@ class OpenAIChunkDecoder:
                 self._joined = False
         except DecodeError as error:
             return self._decode_text(frame, error)
-        plain = value.__class__ is dict and "error" not in value and value.get("choices") and frame.event != "error"
+        plain = value.__class__ is dict and value.get("choices") and frame.event != "error"
+        plain = plain and "error" not in value and "base_resp" not in value
         if not plain and not self._is_chunk(value, frame):
             return []
         chunk: ChatCompletionChunk = self._structure(value, ChatCompletionChunk)
         for choice in chunk.choices:
             delta = choice.delta
             if choice.finish_reason is not None or delta.tool_calls is not None or not delta.content:
-                self._settle(chunk, choice)
+                self._settle(choice)
+            else:
+                self._spoken.add(choice.index)
+            if chunk.usage is None and choice._extra and "usage" in choice._extra:  # rule 15
+                self._read_usage(chunk, choice)
         return [chunk]
 
     def _join_halves(self, value: Any) -> Any:
@@ -241,7 +246,7 @@ class OpenAIChunkDecoder:
                     delta[name] = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return jsontext.mend_halves(value)
 
-    def _decode_text(self, frame: Frame, error: DecodeError) -> list[ChatCompletionChunk]:
+    def _decode_text(self, frame: Frame, error: DecodeError) -> Iterable[ChatCompletionChunk]:
         """A frame that is not one JSON text: the end mark, nothing, or several texts (rules 32 and 36)."""
         text = frame.data.strip()
         if text.startswith("[DONE]"):
@@ -254,11 +259,13 @@ class OpenAIChunkDecoder:
             if frame.event == "error":
                 raise stream_error(text)
             raise error
-        chunks: list[ChatCompletionChunk] = []
+        return self._decode_lines(lines, frame)
+
+    def _decode_lines(self, lines: list[str], frame: Frame) -> Iterator[ChatCompletionChunk]:
+        # One at a time, so that the chunks in front of a fault are out before it is raised.
         for line in lines:
             if not self.done:
-                chunks += self.decode(Frame(line, frame.event, frame.id, frame.retry))
-        return chunks
+                yield from self.decode(Frame(line, frame.event, frame.id, frame.retry))
 
     def _is_chunk(self, value: Any, frame: Frame) -> bool:
         """Look closer at what is not a plain chunk; raise if it is an error."""
@@ -268,7 +275,7 @@ class OpenAIChunkDecoder:
             raise DecodeError(f"An event of the stream is no JSON object: {cut(frame.data, 200)!r}", data=cut(value))
         return "type" not in value or not _CHUNK_KEYS.isdisjoint(value)
 
-    def _settle(self, chunk: ChatCompletionChunk, choice: ChunkChoice) -> None:
+    def _settle(self, choice: ChunkChoice) -> None:
         """Whatever needs a memory of the stream: ends, numbers of tool calls, messages in place of deltas."""
         index = choice.index
         if "message" in choice.extra and choice.wire_value("delta") is None:
@@ -279,7 +286,7 @@ class OpenAIChunkDecoder:
         if delta.tool_calls:
             self._number(index, delta.tool_calls)
         if choice.finish_reason is not None:
-            self._end(chunk, choice)
+            self._end(choice)
 
     def _number(self, index: int, fragments: list[ToolCallDelta]) -> None:
         """Rules 9 to 11: give each fragment the number of its call, and a call without an id one."""
@@ -292,7 +299,7 @@ class OpenAIChunkDecoder:
                 call.id = new_call_id()
                 fragment.set_reading("id", call.id)
 
-    def _end(self, chunk: ChatCompletionChunk, choice: ChunkChoice) -> None:
+    def _end(self, choice: ChunkChoice) -> None:
         _read_finish_reason(choice)
         if choice.finish_reason is None:
             return
@@ -302,8 +309,11 @@ class OpenAIChunkDecoder:
         if choice.index in self._finished:
             choice.set_reading("finish_reason", None)  # rule 6
         self._finished.add(choice.index)
-        usage = choice.extra.get("usage")
-        if chunk.usage is None and isinstance(usage, dict):  # rule 15
+
+    @staticmethod
+    def _read_usage(chunk: ChatCompletionChunk, choice: ChunkChoice) -> None:
+        usage = choice.extra["usage"]
+        if isinstance(usage, dict):
             chunk.set_reading("usage", usage_from(usage))
 
     def _read_message(self, choice: ChunkChoice) -> None:
