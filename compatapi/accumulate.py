@@ -337,7 +337,7 @@ class Accumulator:
             if self._keep:
                 so_far.add(choice)
         usage = chunk.usage
-        if usage is not None and (usage.total_tokens or usage.completion_tokens or usage.prompt_tokens) is not None:
+        if usage is not None and has_counts(usage):
             self.usage = usage
         if self._keep:
             self._add_fields(chunk)
@@ -380,6 +380,11 @@ class Accumulator:
         if chunk.moderation:
             fields["moderation"] = chunk.moderation
         self._extras.add(chunk)
+
+
+def has_counts(usage: Usage) -> bool:
+    """Whether a usage counts anything; ``usage: {}`` does not (rule 14)."""
+    return any(n is not None for n in (usage.total_tokens, usage.completion_tokens, usage.prompt_tokens))
 
 
 class _Detail:

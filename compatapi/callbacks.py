@@ -11,10 +11,9 @@ from typing import Any
 
 from attrs import frozen
 
-from compatapi.accumulate import ToolCallSlots
+from compatapi.accumulate import ToolCallSlots, has_counts
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChunkChoice, ToolCall, Usage
 from compatapi.errors import Cancelled
-from compatapi.retry import RetryEvent
 
 __all__ = ["Callbacks", "Teller"]
 
@@ -31,7 +30,6 @@ class Callbacks:
         on_reasoning: A piece of the first choice's reasoning text.
         on_tool_call: A tool call of any choice, once it is whole.
         on_usage: The tokens used, whenever the server tells them; the last word counts.
-        on_retry: An attempt failed, and another one follows after a pause.
         on_done: The answer is complete, or was stopped by `StopStream`; with the whole answer.
         on_error: Something failed; with the error, which carries the answer so far.
         on_cancelled: Somebody cancelled; with the answer so far.
@@ -42,7 +40,6 @@ class Callbacks:
     on_reasoning: Callable[[str], object] | None = None
     on_tool_call: Callable[[ToolCall], object] | None = None
     on_usage: Callable[[Usage], object] | None = None
-    on_retry: Callable[[RetryEvent], object] | None = None
     on_done: Callable[[ChatCompletion], object] | None = None
     on_error: Callable[[BaseException], object] | None = None
     on_cancelled: Callable[[ChatCompletion], object] | None = None
@@ -74,7 +71,7 @@ class Teller:
             for choice in chunk.choices:
                 for call in self._whole_calls(choice):
                     run(callbacks.on_tool_call, call)
-        if callbacks.on_usage is not None and chunk.usage is not None and chunk.usage.total_tokens is not None:
+        if callbacks.on_usage is not None and chunk.usage is not None and has_counts(chunk.usage):
             run(callbacks.on_usage, chunk.usage)
 
     def tell_end(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from attrs import evolve, fields_dict, frozen
@@ -26,7 +27,7 @@ from compatapi.transport import Transport
 if TYPE_CHECKING:
     from typing_extensions import TypedDict, Unpack
 
-    class CallOptions(TypedDict, total=False):
+    class CallKeywords(TypedDict, total=False):
         """What a single call may do otherwise than its client."""
 
         timeouts: Timeouts | None
@@ -34,15 +35,15 @@ if TYPE_CHECKING:
         headers: Mapping[str, str]
         query: Mapping[str, str]
         body: Mapping[str, Any]
+        on_retry: Callable[[RetryEvent], object] | None
 
-    class CallbackOptions(CallOptions, total=False):
+    class CallbackKeywords(CallKeywords, total=False):
         """The same, and what the program wants to be told of the stream."""
 
         on_text: Callable[[str], object] | None
         on_reasoning: Callable[[str], object] | None
         on_tool_call: Callable[[ToolCall], object] | None
         on_usage: Callable[[Usage], object] | None
-        on_retry: Callable[[RetryEvent], object] | None
         on_done: Callable[[ChatCompletion], object] | None
         on_error: Callable[[BaseException], object] | None
         on_cancelled: Callable[[ChatCompletion], object] | None
@@ -72,8 +73,8 @@ class Client:
         on_retry: Called with a `RetryEvent` before the pause of each retry.
         limits: How much of an answer is taken in before it is refused.
 
-    Every call takes ``timeouts``, ``max_retries``, ``headers``, ``query`` and ``body`` (fields to set in the JSON body;
-    ``None`` removes one) for itself.
+    Every call takes ``timeouts``, ``max_retries``, ``headers``, ``query``, ``body`` (fields to set in the JSON body;
+    ``None`` removes one) and ``on_retry`` for itself.
 
     Raises:
         ConfigError: The provider is unknown, or the key or URL is missing or unusable.
@@ -132,7 +133,7 @@ class Client:
         self._closed = True
         self._sender.transport.close()
 
-    def chat_completion(self, request: ChatCompletionRequest, **options: Unpack[CallOptions]) -> ChatCompletion:
+    def chat_completion(self, request: ChatCompletionRequest, **options: Unpack[CallKeywords]) -> ChatCompletion:
         """Ask, wait, and return the whole answer.
 
         Raises:
@@ -152,13 +153,13 @@ class Client:
                 return stream.completion
             return self.dialect.decode_completion(read_all(response, self.limits))
 
-        extra = _Options(**options)
+        extra = CallOptions(**options)
         wanted = self.dialect.encode_request(request, self._target_for(extra), False)
         return self._run(wanted, extra, read)
 
     @overload
     def chat_completion_stream(
-        self, request: ChatCompletionRequest, on_chunk: None = None, **options: Unpack[CallOptions]
+        self, request: ChatCompletionRequest, on_chunk: None = None, **options: Unpack[CallKeywords]
     ) -> ChatStream: ...
 
     @overload
@@ -166,7 +167,7 @@ class Client:
         self,
         request: ChatCompletionRequest,
         on_chunk: Callable[[ChatCompletionChunk], object],
-        **options: Unpack[CallbackOptions],
+        **options: Unpack[CallbackKeywords],
     ) -> ChatCompletion: ...
 
     @overload
@@ -174,7 +175,7 @@ class Client:
         self,
         request: ChatCompletionRequest,
         on_chunk: Callable[[ChatCompletionChunk], object] | None = None,
-        **options: Unpack[CallbackOptions],
+        **options: Unpack[CallbackKeywords],
     ) -> ChatStream | ChatCompletion: ...
 
     def chat_completion_stream(
@@ -194,20 +195,24 @@ class Client:
             CompatAPIError: Any of `compatapi.errors`.
         """
         callbacks = _take_callbacks(options, on_chunk)
-        extra = _Options(**options)
+        extra = CallOptions(**options)
         call = Call(extra.timeouts or self.timeouts)
         if callbacks is None:
-            return self._open(request, extra, call, None)
+            return self._open(request, extra, call, extra.on_retry)
         try:
-            completion = self._tell(self._open(request, extra, call, callbacks.on_retry), callbacks)
+            completion = self._tell(self._open(request, extra, call, extra.on_retry), callbacks)
         except BaseException as error:
-            function, argument = last_word(callbacks, error)
-            if function is not None:
-                function(argument)
+            self._tell_last(callbacks, error)
             raise
-        if callbacks.on_done is not None:
-            callbacks.on_done(completion)
+        self._tell_last(callbacks, completion)
         return completion
+
+    @staticmethod
+    def _tell_last(callbacks: Callbacks, outcome: ChatCompletion | BaseException) -> None:
+        function, argument = last_word(callbacks, outcome)
+        if function is not None:
+            with suppress(StopStream):  # there is nothing left to stop
+                function(argument)
 
     def start_stream(
         self,
@@ -215,7 +220,7 @@ class Client:
         on_chunk: Callable[[ChatCompletionChunk], object] | None = None,
         *,
         post: Callable[..., object] | None = None,
-        **options: Unpack[CallbackOptions],
+        **options: Unpack[CallbackKeywords],
     ) -> StreamHandle:
         """Ask, and read the answer in a thread of its own; for programs that must not wait.
 
@@ -234,23 +239,23 @@ class Client:
         """
         rest: dict[str, Any] = {**options}
         callbacks = _take_callbacks(rest, on_chunk) or Callbacks()
-        extra = _Options(**rest)
+        extra = CallOptions(**rest)
         wanted = self._encode_stream(request, extra)
         call = Call(extra.timeouts or self.timeouts)
 
         def open_stream(call: Call, on_retry: Callable[[RetryEvent], object]) -> ChatStream:
             return self._open_encoded(wanted, request, extra, call, on_retry)
 
-        return StreamHandle(open_stream, call, callbacks, post)
+        return StreamHandle(open_stream, call, callbacks, on_retry=extra.on_retry, post=post)
 
-    def models(self, **options: Unpack[CallOptions]) -> list[Model]:
+    def models(self, **options: Unpack[CallKeywords]) -> list[Model]:
         """The models that the host offers.
 
         Raises:
             ConfigError: The host has no such list.
             CompatAPIError: Any other of `compatapi.errors`.
         """
-        extra = _Options(**options)
+        extra = CallOptions(**options)
         wanted = self.dialect.encode_models(self._target_for(extra))
         return self._run(wanted, extra, lambda response, _: self.dialect.decode_models(read_all(response, self.limits)))
 
@@ -262,7 +267,7 @@ class Client:
         dimensions: int | None = None,
         encoding_format: str | None = None,
         user: str | None = None,
-        **options: Unpack[CallOptions],
+        **options: Unpack[CallKeywords],
     ) -> EmbeddingResponse:
         """The embeddings of a text, of several texts, or of token ids; lists of floats, however the server sent them.
 
@@ -274,7 +279,7 @@ class Client:
             if input is None:
                 raise ConfigError("embeddings needs an input: a text or several")
             model = EmbeddingRequest(model, input, dimensions=dimensions, encoding_format=encoding_format, user=user)
-        extra = _Options(**options)
+        extra = CallOptions(**options)
         wanted = self.dialect.encode_embeddings(model, self._target_for(extra))
         return self._run(
             wanted, extra, lambda response, _: self.dialect.decode_embeddings(read_all(response, self.limits))
@@ -282,7 +287,7 @@ class Client:
 
     # --- one call
 
-    def _target_for(self, options: _Options) -> Target:
+    def _target_for(self, options: CallOptions) -> Target:
         target = self._target
         if not (options.headers or options.query or options.body):
             return target
@@ -295,16 +300,18 @@ class Client:
 
     def _decoder(self, request: ChatCompletionRequest) -> StreamDecoder:
         ends_without_mark = self.provider.quirks.ends_without_mark
-        return StreamDecoder(self.dialect, request, limits=self.limits, ends_without_mark=ends_without_mark)
+        return StreamDecoder(
+            self.dialect, request, limits=self.limits, ends_without_mark=ends_without_mark, accumulate=False
+        )
 
-    def _encode_stream(self, request: ChatCompletionRequest, options: _Options) -> HttpRequest:
+    def _encode_stream(self, request: ChatCompletionRequest, options: CallOptions) -> HttpRequest:
         _check_request(request)
         return self.dialect.encode_request(evolve(request, stream=True), self._target_for(options), True)
 
     def _open(
         self,
         request: ChatCompletionRequest,
-        options: _Options,
+        options: CallOptions,
         call: Call,
         on_retry: Callable[[RetryEvent], object] | None,
     ) -> ChatStream:
@@ -314,7 +321,7 @@ class Client:
         self,
         wanted: HttpRequest,
         request: ChatCompletionRequest,
-        options: _Options,
+        options: CallOptions,
         call: Call,
         on_retry: Callable[[RetryEvent], object] | None,
     ) -> ChatStream:
@@ -339,7 +346,7 @@ class Client:
     def _run(
         self,
         wanted: HttpRequest,
-        options: _Options,
+        options: CallOptions,
         read: Callable[[HttpResponse, Stats], T],
         call: Call | None = None,
         on_retry: Callable[[RetryEvent], object] | None = None,
@@ -347,7 +354,7 @@ class Client:
         if self._closed:
             raise ConfigError("This client was closed; make a new one")
         retries = self.max_retries if options.max_retries is None else options.max_retries
-        told = [function for function in (self._on_retry, on_retry) if function is not None]
+        told = [function for function in (self._on_retry, on_retry or options.on_retry) if function is not None]
 
         def tell(event: RetryEvent) -> None:
             for function in told:
@@ -358,7 +365,7 @@ class Client:
 
 
 @frozen(kw_only=True)
-class _Options:
+class CallOptions:
     """What a single call does otherwise than its client."""
 
     timeouts: Timeouts | None = None
@@ -366,6 +373,7 @@ class _Options:
     headers: Mapping[str, str] | None = None
     query: Mapping[str, str] | None = None
     body: Mapping[str, Any] | None = None
+    on_retry: Callable[[RetryEvent], object] | None = None
 
 
 def _check_request(request: object) -> None:

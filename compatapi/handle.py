@@ -32,15 +32,25 @@ class StreamHandle:
     Args:
         open_stream: Opens the stream for a call, and tells of retries.
         call: What can be stopped.
-        callbacks: What the program wants to be told.
+        callbacks: What the program wants to be told of the stream.
+        on_retry: Told before the pause of each retry.
         post: ``post(function, *args)`` has to run the function soon, in the order given, where the program wants its
             callbacks (on the GUI's thread), and must not wait for it. Left out, they run in the handle's thread.
     """
 
-    def __init__(self, open_stream: OpenStream, call: Call, callbacks: Callbacks, post: Post | None = None) -> None:
+    def __init__(
+        self,
+        open_stream: OpenStream,
+        call: Call,
+        callbacks: Callbacks,
+        *,
+        on_retry: Callable[[RetryEvent], object] | None = None,
+        post: Post | None = None,
+    ) -> None:
         self._open_stream = open_stream
         self._call = call
         self._callbacks = callbacks
+        self._on_retry = on_retry
         self._post = post
         self._teller = Teller(callbacks, self._tell)
         self._stream: ChatStream | None = None
@@ -161,8 +171,8 @@ class StreamHandle:
         return stream.completion
 
     def _tell_retry(self, event: RetryEvent) -> None:
-        if self._callbacks.on_retry is not None:
-            self._tell(self._callbacks.on_retry, event)
+        if self._on_retry is not None:
+            self._tell(self._on_retry, event)
 
     def _tell(self, function: Callable[[Any], object], argument: Any) -> None:
         if self._post is None:

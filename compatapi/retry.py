@@ -1,9 +1,10 @@
 """When to try again, and after how many seconds. A pure policy: time and chance come in as arguments.
 
-Tried again are failures to connect, connections lost and time-outs before an answer began, and the statuses 408, 409,
-425, 429 and 5xx; never a 429 that waiting does not cure (no quota left). A server's ``x-should-retry`` header wins. The
-pause is what the server asks for, up to a cap; else half a second, doubled each time up to 8 seconds, less a chance of
-up to a quarter, so that clients that failed together do not come back together.
+Tried again are failures to connect in time, connections lost before an answer began, and the statuses 408, 409, 425,
+429 and 5xx; never a 429 that waiting does not cure (no quota left), and never a server that was silent for too long. A
+server's ``x-should-retry`` header wins. The pause is what the server asks for, up to a cap; else half a second, doubled
+each time up to 8 seconds, less a chance of up to a quarter, so that clients that failed together do not come back
+together.
 """
 
 from __future__ import annotations

@@ -265,6 +265,7 @@ class ChatStream:
         response: HttpResponse,
         decoder: StreamDecoder,
         *,
+        accumulate: bool = True,
         stats: Stats | None = None,
         started: float | None = None,
     ) -> None:
@@ -272,6 +273,7 @@ class ChatStream:
         self.stats = stats or Stats()
         self._started = time.monotonic() if started is None else started
         self._decoder = decoder
+        self._answer = Accumulator(keep=accumulate)
         self._body = response.body
         self._batch: Iterator[ChatCompletionChunk] = iter(())
         self._over = False
@@ -281,8 +283,8 @@ class ChatStream:
 
     @property
     def completion(self) -> ChatCompletion:
-        """The answer so far."""
-        return self._decoder.completion
+        """The answer so far: of the chunks that were handed out."""
+        return self._answer.completion
 
     @property
     def closed(self) -> bool:
@@ -292,8 +294,11 @@ class ChatStream:
     def __iter__(self) -> Iterator[ChatCompletionChunk]:
         # A new generator each time and no reference to it: leaving the loop drops it, which closes the connection.
         try:
+            add = self._answer.add
             while True:
-                yield from self._batch
+                for chunk in self._batch:
+                    add(chunk)
+                    yield chunk
                 if not self._pull():
                     return
         finally:
@@ -302,6 +307,7 @@ class ChatStream:
     def __next__(self) -> ChatCompletionChunk:
         while True:
             for chunk in self._batch:
+                self._answer.add(chunk)
                 return chunk
             if not self._pull():
                 raise StopIteration
@@ -350,6 +356,7 @@ class ChatStream:
                     self._over = decoder.done
             response.rest()
         except CompatAPIError as error:
+            self._count([], start)
             return self._end_by(error)
         except BaseException:  # KeyboardInterrupt above all
             self.close()
@@ -377,12 +384,11 @@ class ChatStream:
 
     def _end_by(self, error: CompatAPIError) -> bool:
         self._over = True
-        self._count([], time.monotonic())
         cancelled, self._closed = self._closed, True
         self.response.close()
         if cancelled and isinstance(error, TransportError | IncompleteStreamError):
             error = Cancelled("The stream was closed while it was read")
         if isinstance(error, TransportError) and self._decoder.is_complete:
             return False  # the road broke behind the answer
-        values = {"completion": self.completion, "request_id": self.response.request_id, "stats": self.stats}
-        raise fill(error, values)
+        error.completion = self.completion
+        raise fill(error, {"request_id": self.response.request_id, "stats": self.stats})

@@ -291,6 +291,8 @@ def _translate(error: Exception, call: Call, *, in_body: bool, host: str = "the 
         return error
     causes = list(_causes(error))
     text = cut(_innermost_text(causes), 200)
+    if _any(causes, u.NewConnectionError):
+        return ConnectError(f"No connection to {host.rpartition('@')[2]}: {text}")
     if _any(causes, requests.exceptions.ConnectTimeout, u.ConnectTimeoutError):
         return RequestTimeout(f"No connection: {text}", clock="connect", limit=call.timeouts.connect)
     if _any(causes, requests.exceptions.ReadTimeout, u.ReadTimeoutError, TimeoutError):
