@@ -26,7 +26,7 @@ from compatapi.errors import (
 
 __all__ = ["RetryEvent", "RetryPolicy", "parse_retry_after"]
 
-_STATUSES = frozenset({408, 409, 425, 429, 529, *range(500, 505), *range(520, 525)})
+_STATUSES = frozenset({408, 409, 425, 429, *range(500, 600)})
 #: Codes of a 429 (and Zhipu's in arrears) that no waiting cures.
 _HOPELESS = frozenset({"insufficient_quota", "exceeded_current_quota_error", "billing_hard_limit_reached", "1113"})
 

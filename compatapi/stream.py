@@ -244,7 +244,8 @@ def _looks_cut(error: DecodeError, text: bytes) -> bool:
     """Whether JSON text is wrong at its very end only."""
     if error.position is None:
         return False
-    return "Unterminated string" in error.message or len(text.decode("utf-8", "replace")) - error.position <= 6
+    rest = text.decode("utf-8", "replace")[error.position :]
+    return "Unterminated string" in error.message or any(word.startswith(rest) for word in ("true", "false", "null"))
 
 
 class ChatStream:

@@ -1,13 +1,18 @@
 """Building streams of the OpenAI form, and reading what a decoder made of them."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, Message
 from compatapi.convert import from_dict
 from compatapi.dialects import OpenAIDialect
 from compatapi.errors import CompatAPIError
+from compatapi.http_types import Limits
 from compatapi.stream import StreamDecoder
+from helpers import COMB, cut
+
+Result = TypeVar("Result")
 
 REQUEST = ChatCompletionRequest("m", [Message.user("hello")])
 DONE = b"data: [DONE]\n\n"
@@ -58,9 +63,9 @@ def sse(*values: Any, done: bool = True) -> bytes:
     return b"".join(map(event, values)) + (DONE if done else b"")
 
 
-def decoder(**options: Any) -> StreamDecoder:
-    """A new decoder of the OpenAI dialect."""
-    return StreamDecoder(OpenAIDialect(), REQUEST, **options)
+def decoder(*, limits: dict[str, int] | None = None, **options: Any) -> StreamDecoder:
+    """A new decoder of the OpenAI dialect; ``limits`` are fields of `Limits`."""
+    return StreamDecoder(OpenAIDialect(), REQUEST, limits=Limits(**limits or {}), **options)
 
 
 def chunk(value: dict[str, Any]) -> ChatCompletionChunk:
@@ -113,3 +118,16 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def same_at_every_cut(data: bytes, look: Callable[[list[bytes]], Result]) -> Result:
+    """Return ``look([data])``, after checking that the bytes one by one, and cut at every place, give the same.
+
+    The stream is combed: pieces of one size at every offset, so that each place is a cut in exactly one of the ways.
+    To cut it in two at each place would cost the square of its length.
+    """
+    expected = look([data])
+    for offset in range(1, COMB + 1):
+        assert expected == look(cut(data, range(offset, len(data), COMB))), f"every {COMB} bytes from {offset}"
+    assert expected == look([data[at : at + 1] for at in range(len(data))]), "byte by byte"
+    return expected
