@@ -58,9 +58,12 @@ class Call:
 
     def __init__(self, timeouts: Timeouts) -> None:
         self.timeouts = timeouts
-        self._lock = threading.Lock()
+        # A finalizer may stop a call while the same thread stops it; both have to go through.
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
         self._stopped = threading.Event()
         self._why: Callable[[], CompatAPIError] | None = None
+        self._can_try_again = False  # it is the clock of one attempt that ran out
         self._socket: socket.socket | None = None  # a second handle of the connection's, for shutdown alone
         self.started = time.monotonic()
         self._total_end = self.started + timeouts.total if timeouts.total is not None else math.inf
@@ -86,7 +89,8 @@ class Call:
 
     def rest_clock(self) -> None:
         """Nobody waits for the server: only the clock of the whole call runs."""
-        self.deadline = self._total_end
+        if self.deadline < math.inf:  # else no clock runs, or the answer is over
+            self.deadline = self._total_end
 
     def hold_clock(self) -> None:
         """Stop the clock that runs, to go on with `resume_clock` where it stood."""
@@ -106,7 +110,8 @@ class Call:
 
     def end_within(self, seconds: float) -> None:
         """Give the call a last moment, whatever its clocks say."""
-        self._set_deadline(time.monotonic(), seconds)
+        self._clock, self._clock_start = "end", time.monotonic()
+        self._set_deadline(self._clock_start, seconds)
 
     def expire(self, now: float) -> None:
         """Stop the call because its clock ran out (the watchdog's word)."""
@@ -114,9 +119,9 @@ class Call:
             clock, start, limit = "total", self.started, self.timeouts.total
         else:
             clock, start = self._clock, self._clock_start
-            limit = getattr(self.timeouts, clock)
+            limit = getattr(self.timeouts, clock, None)
         elapsed = now - start
-        self._stop(lambda: _timeout(clock, limit, elapsed))
+        self._stop(lambda: _timeout(clock, limit, elapsed), can_try_again=clock == "connect")
 
     # --- stopping
 
@@ -124,13 +129,25 @@ class Call:
         """End the call, from any thread. Returns at once; whoever waits wakes with `Cancelled`."""
         self._stop(lambda: Cancelled("The call was cancelled"))
 
-    def _stop(self, why: Callable[[], CompatAPIError]) -> None:
+    def _stop(self, why: Callable[[], CompatAPIError], can_try_again: bool = False) -> None:
         with self._lock:
-            if self._why is None:
-                self._why = why
+            if self._why is not None and not self._can_try_again:
+                return
+            self._why, self._can_try_again = why, can_try_again
             if self._socket is not None:
-                _shut(self._socket)
+                self._shut(self._socket)
         self._stopped.set()
+
+    def _shut(self, sock: socket.socket) -> None:
+        if self._pid == os.getpid():  # a child of a fork must not shut down the connection of its parent
+            _shut(sock)
+
+    def try_again(self) -> None:
+        """Forget that the ``connect`` clock ran out: another attempt has one of its own."""
+        with self._lock:
+            if self._why is not None and self._can_try_again:
+                self._why, self._can_try_again = None, False
+                self._stopped.clear()
 
     @property
     def is_stopped(self) -> bool:
@@ -148,7 +165,7 @@ class Call:
 
     def pause(self, seconds: float) -> None:
         """Wait; raise as soon as the call is stopped."""
-        self.rest_clock()
+        self._set_deadline(self.started, None)  # also behind an answer that was over
         self._stopped.wait(seconds)
         self.check()
 
@@ -162,7 +179,7 @@ class Call:
         with self._lock:
             old, self._socket = self._socket, handle
             if self._why is not None:
-                _shut(handle)
+                self._shut(handle)
         if old is not None:
             old.close()
 
@@ -174,8 +191,8 @@ class Call:
             old.close()
 
     def end(self) -> None:
-        """The call is over; no clock runs any more."""
-        self.deadline = self._total_end = math.inf
+        """The answer is over; no clock runs any more, unless another attempt begins."""
+        self.deadline = math.inf
         self.detach()
 
 
@@ -192,7 +209,10 @@ def _timeout(clock: str, limit: float | None, elapsed: float) -> RequestTimeout:
         "first_token": "No answer began",
         "idle": "The answer stalled: nothing new",
         "total": "The call was not done",
+        "end": "The answer did not end",
     }[clock]
+    if limit is None:
+        return RequestTimeout(f"{what} in time", clock=clock, elapsed=elapsed)
     return RequestTimeout(
         f"{what} within {limit:g} seconds; raise it by Timeouts({clock}=...)", clock=clock, limit=limit, elapsed=elapsed
     )
@@ -230,19 +250,23 @@ class Watchdog:
                 heapq.heapify(self._entries)
             heapq.heappush(self._entries, (call.look_at, self._count, weakref.ref(call)))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="compatapi-watchdog", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="compatapi-watchdog", daemon=True)
+                thread.start()  # may fail
+                self._thread = thread
             elif call.look_at < self._wake_at:
                 self._condition.notify()
 
     def _run(self) -> None:
         while True:
-            for call in self._due():
+            due = self._due()
+            while due:
+                call = due.pop()
                 now = time.monotonic()
                 if call.deadline <= now:
                     call.expire(now)
                 else:
                     self.watch(call)
+                del call  # or it would live until the next one is due
 
     def _due(self) -> list[Call]:
         """Sleep until some entries are due, and take them out."""

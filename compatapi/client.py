@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from attrs import evolve, fields_dict, frozen
+from attrs import evolve, field, fields_dict, frozen
 
 from compatapi.call import Call, Timeouts
 from compatapi.callbacks import Callbacks, Teller, last_word
@@ -99,7 +99,7 @@ class Client:
         row = find_provider(provider, base_url)
         self.provider = row
         self.dialect: Dialect = get_dialect(row.dialect)
-        self.timeouts = timeouts or Timeouts()
+        self.timeouts = _check_timeouts(timeouts) or Timeouts()
         self.max_retries = max_retries
         self.limits = limits or Limits()
         self._on_retry = on_retry
@@ -364,11 +364,17 @@ class Client:
         return self._sender.run(wanted, call, RetryPolicy(retries), tell, read)
 
 
+def _check_timeouts(timeouts: Timeouts | None) -> Timeouts | None:
+    if timeouts is not None and not isinstance(timeouts, Timeouts):
+        raise ConfigError(f"timeouts has four clocks, such as Timeouts(idle=60); this is a {type(timeouts).__name__}")
+    return timeouts
+
+
 @frozen(kw_only=True)
 class CallOptions:
     """What a single call does otherwise than its client."""
 
-    timeouts: Timeouts | None = None
+    timeouts: Timeouts | None = field(default=None, converter=_check_timeouts)
     max_retries: int | None = None
     headers: Mapping[str, str] | None = None
     query: Mapping[str, str] | None = None
@@ -389,5 +395,8 @@ def _take_callbacks(
 ) -> Callbacks | None:
     """Take the callbacks out of the options; ``None`` when there is none."""
     given = {name: options.pop(name) for name in fields_dict(Callbacks) if name in options}
+    for name, function in {**given, "on_chunk": on_chunk}.items():
+        if function is not None and not callable(function):
+            raise ConfigError(f"{name} has to be a function; this is a {type(function).__name__}")
     callbacks = Callbacks(**given, on_chunk=on_chunk)
     return callbacks if on_chunk is not None or any(value is not None for value in given.values()) else None

@@ -14,6 +14,7 @@ import selectors
 import socket
 import sys
 import threading
+from http.client import HTTPResponse
 from typing import Any
 
 import urllib3
@@ -39,6 +40,43 @@ class _Current(threading.local):
 current = _Current()
 
 
+class _Head:
+    """The first lines of an answer: to http.client, a connection that ends inside them looks like their end."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self._lines = 0
+
+    def readline(self, limit: int = -1) -> bytes:
+        line: bytes = self.file.readline(limit)
+        if not line.endswith(b"\n") and len(line) < limit and (line or self._lines):
+            if self._lines == 0 and not line.startswith(b"HTTP/"):
+                return line  # no HTTP; http.client will say so
+            raise ConnectionResetError("the connection was closed inside the head of the answer")
+        self._lines += 1
+        return line
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class _Answer(HTTPResponse):
+    """http.client's, which takes an interim answer other than 100 for the answer, and a head cut short for a whole."""
+
+    def begin(self) -> None:
+        self.fp: Any
+        head = self.fp = _Head(self.fp)
+        try:
+            super().begin()
+        finally:
+            if self.fp is head:
+                self.fp = head.file
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, 100 if 101 < status < 200 else status, reason  # RFC 9110, section 15.2
+
+
 class _Stoppable:
     """What both kinds of connection add to urllib3's."""
 
@@ -48,6 +86,7 @@ class _Stoppable:
     source_address: tuple[str, int] | None
     socket_options: Any
     call: Call | None = None
+    response_class: Any = _Answer
 
     def _new_conn(self) -> socket.socket:
         call = current.call
@@ -136,6 +175,16 @@ class Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def close(self) -> None:
+        """Close the idle connections, and let those in use be closed when they come back."""
+        # urllib3 merely forgets its pools, and a stream that somebody keeps keeps its pool.
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in list(manager.pools.keys()):
+                pool = manager.pools.get(key)
+                if pool is not None:
+                    pool.close()
+        super().close()
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)

@@ -150,7 +150,8 @@ class HttpResponse:
         wait: Told before a wait for the next piece of the answer: the clocks run.
         rest: Told when a piece has come: the clocks for waiting stand still.
         release: Give the connection back after the end of the answer, or drop it if the rest of the body is long.
-        close: Drop the connection. Idempotent, from any thread, wakes a blocked reader.
+        drop: Drop the connection, without a word to the call: another attempt may follow. For the thread that reads.
+        close: End the call and drop the connection. Idempotent, from any thread, wakes a blocked reader.
     """
 
     status: int
@@ -160,6 +161,7 @@ class HttpResponse:
     wait: Callable[[], None] = field(default=_nothing, repr=False)
     rest: Callable[[], None] = field(default=_nothing, repr=False)
     release: Callable[[], None] = field(default=_nothing, repr=False)
+    drop: Callable[[], None] = field(default=_nothing, repr=False)
     close: Callable[[], None] = field(default=_nothing, repr=False)
 
     @property

@@ -54,6 +54,8 @@ def find_key(row: Provider, api_key: str | Secret | None) -> Secret | None:
     key = api_key.reveal() if isinstance(api_key, Secret) else api_key
     if key is None:
         key = _first_set(row.key_env)
+    if key is not None and not isinstance(key, str):
+        raise ConfigError(f"The key for {row.name!r} has to be text; this is a {type(key).__name__}")
     if not key:
         if row.key_required:
             wanted = " or ".join(("api_key=...", *row.key_env))

@@ -11,12 +11,12 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from compatapi.call import Call
 from compatapi.dialects.base import Dialect
-from compatapi.errors import CompatAPIError, DecodeError, cut, fill
-from compatapi.http_types import HttpRequest, HttpResponse, Limits, Secret
+from compatapi.errors import CompatAPIError, ConnectionLost, DecodeError, cut, fill
+from compatapi.http_types import Headers, HttpRequest, HttpResponse, Limits, Secret
 from compatapi.retry import RetryEvent, RetryPolicy
 from compatapi.stats import Stats
 from compatapi.transport import Transport
@@ -69,6 +69,7 @@ class Sender:
                     call.end()
                     _log.debug("%s %s failed: %s", wanted.method, _address(wanted), type(error).__name__)
                     raise
+                call.try_again()
                 event = RetryEvent(stats.attempts, policy.max_retries, pause, error)
             except BaseException:
                 call.end()
@@ -94,22 +95,25 @@ class Sender:
                 raise self._status_error(response)
             return read(response, stats)
         except CompatAPIError as error:
-            response.close()
+            response.drop()
             fill(error, {"request_id": response.request_id})
             raise
         except BaseException:
-            response.close()
+            response.drop()
             raise
 
     def _status_error(self, response: HttpResponse) -> CompatAPIError:
         if response.status < 400:
             where = cut(response.headers.get("location", "nowhere"), 200)
             body = f"the server sends the request on to {where}, which is not followed: set base_url".encode()
-            response.close()
         else:
-            body = _read_some(response, self.limits.error_body)
+            response.wait()
+            body = _read_some(response, self.limits.error_body, keep_cut=True)
         if self.key is not None:
-            body = body.replace(self.key.reveal().encode(), b"***")
+            key = self.key.reveal()
+            body = body.replace(key.encode(), b"***")
+            masked = ((name, value.replace(key, "***")) for name, value in response.headers.items())
+            response = evolve(response, headers=Headers(masked))
         return self.dialect.decode_error(response, body)
 
 
@@ -125,14 +129,17 @@ def read_all(response: HttpResponse, limits: Limits) -> bytes:
     return body
 
 
-def _read_some(response: HttpResponse, limit: int) -> bytes:
-    """The body, up to a limit; the connection goes back if all of it was read."""
+def _read_some(response: HttpResponse, limit: int, *, keep_cut: bool = False) -> bytes:
+    """The body, up to a limit, or up to where it breaks off; the connection goes back if all of it was read."""
     body = bytearray()
-    for piece in response.body:
-        body += piece
-        if len(body) >= limit:
-            response.close()
-            break
+    try:
+        for piece in response.body:
+            body += piece
+            if len(body) >= limit:
+                break
+    except (ConnectionLost, DecodeError):  # a status that is known is worth more than the words behind it
+        if not keep_cut:
+            raise
     return bytes(body[:limit])
 
 

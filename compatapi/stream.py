@@ -276,7 +276,8 @@ class ChatStream:
         self._decoder = decoder
         self._answer = Accumulator(keep=accumulate)
         self._body = response.body
-        self._batch: Iterator[ChatCompletionChunk] = iter(())
+        self._chunks: list[ChatCompletionChunk] = []
+        self._batch: Iterator[ChatCompletionChunk] = iter(self._chunks)
         self._over = False
         self._closed = False
         # A stream that is merely dropped must not keep its connection. The finalizer knows the response only.
@@ -323,7 +324,7 @@ class ChatStream:
         """End the stream. Idempotent, from any thread; a reader that waits wakes with `compatapi.errors.Cancelled`."""
         if not self._closed:
             self._closed = True
-            self._batch = iter(())
+            self._chunks.clear()  # which ends a loop that is in the middle of them
             self.response.close()
 
     def __enter__(self) -> ChatStream:
@@ -364,7 +365,7 @@ class ChatStream:
             raise
         if self._was_closed():  # by another thread, meanwhile
             return False
-        self._batch = iter(chunks)
+        self._chunks, self._batch = chunks, iter(chunks)
         self._count(chunks, start)
         if self._over:
             response.release()

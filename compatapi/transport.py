@@ -10,8 +10,10 @@ Every error of requests, urllib3, http.client and ssl ends here and becomes one 
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Transport"]
 
+#: A token of RFC 9110, section 5.6.2.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: Bytes asked for at once. A read returns as soon as anything is there.
 _READ_SIZE = 65536
 #: Seconds and bytes spent behind the end of an answer to save the connection for the next one.
@@ -82,6 +86,7 @@ class Transport:
             call.check()
         except CompatAPIError:
             _drop(raw)
+            call.detach()
             raise
         return _Exchange(raw, call, request.stream).response()
 
@@ -141,7 +146,9 @@ def _prepare(request: HttpRequest) -> Any:
 
 
 def _check_header(name: str, value: str) -> None:
-    """RFC 9110, section 5.5. The value is not shown: it may be the key."""
+    """RFC 9110, sections 5.1 and 5.5. The value is not shown: it may be the key."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ConfigError(f"A header cannot have the name {cut(name, 80)!r}: letters, digits and hyphens are allowed")
     if not isinstance(value, str) or not value.isprintable() or not f"{name}{value}".isascii():
         raise ConfigError(
             f"The header {name!r} has a value that cannot be sent: only printable ASCII characters are allowed"
@@ -155,7 +162,11 @@ class _Exchange:
         self._raw, self._call, self._stream = raw, call, stream
         self._waits = False
         self._reading = threading.Lock()
-        self._over = False
+        self._mine = [True]  # taken out by the one that ends the exchange; taking out is atomic
+
+    @property
+    def _over(self) -> bool:
+        return not self._mine
 
     def response(self) -> HttpResponse:
         raw, call = self._raw, self._call
@@ -170,6 +181,7 @@ class _Exchange:
             wait=self._wait,
             rest=call.rest_clock,
             release=self._release,
+            drop=lambda: self._finish(drop=True),
             close=self._close,
         )
 
@@ -177,7 +189,7 @@ class _Exchange:
         # The clock for the first piece runs since the request was sent, but not while the program does other things.
         if self._waits:
             self._call.start_clock("idle")
-        else:
+        elif self._stream:
             self._call.resume_clock()
         self._waits = True
 
@@ -230,9 +242,10 @@ class _Exchange:
                 self._reading.release()
 
     def _finish(self, *, drop: bool) -> None:
-        if self._over:
+        try:
+            self._mine.pop()
+        except IndexError:
             return
-        self._over = True
         self._call.end()
         if drop:
             _drop(self._raw)
@@ -268,12 +281,15 @@ def _read_chunked(raw: Any, file: Any) -> Iterator[bytes]:
 
 
 def _drop(raw: Any) -> None:
-    """Close the connection below a response."""
+    """Close the connection below a response.
+
+    It does not go back to its pool, which makes a new one when it needs one: a finalizer may come here in the middle of
+    anything, and the locks of the pool are not reentrant.
+    """
     connection = raw.connection
     if connection is not None:
         connection.close()
     raw.close()
-    raw.release_conn()
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------
@@ -304,11 +320,15 @@ def _translate(error: Exception, call: Call, *, in_body: bool, host: str = "the 
         return ConnectionLost(f"The connection broke inside the answer: {text}")
     if _any(causes, u.SSLError, requests.exceptions.SSLError):
         return ConnectError(f"No trusted connection: {text}", is_permanent=True)
-    if _any(causes, u.ProtocolError) and not _any(causes, u.NewConnectionError, u.ProxyError):
+    cut_off = _any(causes, ConnectionError, u.ProxyError)  # http.client's RemoteDisconnected is of both kinds
+    if _any(causes, u.InvalidHeader) or (_any(causes, HTTPException) and not cut_off):
+        return DecodeError(f"The answer is no HTTP: {text}", data=text)
+    if _any(causes, u.ProtocolError) and not _any(causes, u.ProxyError):
         return ConnectionLost(f"The connection broke before an answer began: {text}")
-    if isinstance(error, OSError) or _any(causes, requests.RequestException, u.HTTPError):
-        return ConnectError(f"No connection to {host.rpartition('@')[2]}: {text}")
-    return ConfigError(f"The request cannot be sent: {text}")
+    # What is wrong with the road comes wrapped; the rest is a URL, a proxy's address or a path of certificates.
+    if isinstance(error, ValueError) or not _any(causes, requests.RequestException, u.HTTPError):
+        return ConfigError(f"The request cannot be sent: {text}")
+    return ConnectError(f"No connection to {host.rpartition('@')[2]}: {text}")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
