@@ -12,8 +12,8 @@ import sys
 import threading
 
 
-def event(number: int) -> bytes:
-    """One text chunk of about 300 bytes, framed as an event and as an HTTP chunk."""
+def event(delta: dict[str, str], finish_reason: str | None = None) -> bytes:
+    """One chunk of about 300 bytes, framed as an event and as an HTTP chunk."""
     data = {
         "id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT",
         "object": "chat.completion.chunk",
@@ -21,7 +21,7 @@ def event(number: int) -> bytes:
         "model": "gpt-4o-mini-2024-07-18",
         "service_tier": "default",
         "system_fingerprint": "fp_06737a9306",
-        "choices": [{"index": 0, "delta": {"content": f" word{number}"}, "logprobs": None, "finish_reason": None}],
+        "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}],
         "usage": None,
     }
     return chunked(b"data: " + json.dumps(data, separators=(",", ":")).encode() + b"\n\n")
@@ -34,10 +34,9 @@ def chunked(data: bytes) -> bytes:
 
 def answer(count: int) -> bytes:
     """The whole answer, head included."""
-    last = b'data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-    body = b"".join(event(number) for number in range(count))
-    return head + body + chunked(last) + chunked(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+    body = b"".join(event({"content": f" word{number}"}) for number in range(count))
+    return head + body + event({}, "stop") + chunked(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
 def serve(connection: socket.socket, payload: bytes) -> None:
@@ -50,9 +49,8 @@ def serve(connection: socket.socket, payload: bytes) -> None:
             head, found, body = waiting.partition(b"\r\n\r\n")
             if not found:
                 continue
-            length = next(
-                (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
-            )
+            fields = dict(line.split(b":", 1) for line in head.lower().split(b"\r\n")[1:])
+            length = int(fields.get(b"content-length", 0))
             if len(body) >= length:
                 waiting = body[length:]
                 connection.sendall(payload)

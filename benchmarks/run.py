@@ -88,18 +88,18 @@ def compatapi_generator(port: int) -> int:
 
 def compatapi_callback(port: int) -> int:
     """compatapi, callback style, the answer accumulated."""
-    from compatapi import ChatCompletionRequest, Client, Message
+    from compatapi import ChatCompletionChunk, ChatCompletionRequest, Client, Message
 
-    chunks: list[object] = []
+    count = 0
 
-    def show(chunk: object) -> None:
-        chunks[:] = [chunk] if not chunks else chunks
-        counts[0] += 1
+    def show(chunk: ChatCompletionChunk) -> None:
+        nonlocal count
+        chunk.choices[0].delta.content  # noqa: B018 - what a program does
+        count += 1
 
-    counts = [0]
     with Client(base_url=f"http://127.0.0.1:{port}/v1") as client:
         client.chat_completion_stream(ChatCompletionRequest("m", [Message.user("Hi")]), show)
-    return counts[0]
+    return count
 
 
 def openai_python(port: int) -> int:
@@ -108,9 +108,7 @@ def openai_python(port: int) -> int:
 
     count = 0
     with openai.OpenAI(api_key="none", base_url=f"http://127.0.0.1:{port}/v1") as client:
-        stream = client.chat.completions.create(
-            model="m", messages=[{"role": "user", "content": "Hi"}], stream=True
-        )
+        stream = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}], stream=True)
         for chunk in stream:
             chunk.choices[0].delta.content  # noqa: B018 - what a program does
             count += 1

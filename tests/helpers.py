@@ -20,8 +20,7 @@ EVERY_CUT_UP_TO = 2000
 COMB = 61
 
 RECORDINGS = Path(
-    os.environ.get("COMPATAPI_RECORDINGS")
-    or Path(__file__).resolve().parents[2] / "shared" / "wire" / "recordings"
+    os.environ.get("COMPATAPI_RECORDINGS") or Path(__file__).resolve().parents[2] / "shared" / "wire" / "recordings"
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import compatapi
 import compatapi.testing
+from compatapi import convert
 from compatapi.providers import PROVIDERS
 from compatapi.testing import DemoServer
 
@@ -37,6 +38,9 @@ def demo(monkeypatch):
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         monkeypatch.setenv("HOUSE_LLM_KEY", "a-key")
         monkeypatch.setattr(compatapi.testing, "shared_demo_server", lambda: server)
+        own = convert.converter.copy()  # a page registers hooks of its own
+        monkeypatch.setattr(convert, "converter", own)
+        monkeypatch.setattr(compatapi, "converter", own)
         yield server
 
 

@@ -63,9 +63,12 @@ STREAMS = {
 def test_cost_is_linear(name):
     """Four times the input costs about four times as much, not sixteen."""
     make_decoder, make_data, piece, size = STREAMS[name]
-    small = seconds_per_byte(make_decoder, make_data(size), piece)
-    large = seconds_per_byte(make_decoder, make_data(4 * size), piece)
-    # A few microseconds in all are below what the clock can tell apart.
+    for _ in range(3):  # a busy machine slows one side of a pair now and then, a quadratic decoder always
+        small = seconds_per_byte(make_decoder, make_data(size), piece)
+        large = seconds_per_byte(make_decoder, make_data(4 * size), piece)
+        # A few microseconds in all are below what the clock can tell apart.
+        if large <= max(3 * small, 1e-9):
+            break
     assert large <= max(3 * small, 1e-9)
 
 

@@ -174,9 +174,7 @@ def test_ndjson_rule_13_no_event_names_ids_or_times():
     assert ("message", "", None) == (frame.event, frame.id, frame.retry)
 
 
-@pytest.mark.parametrize(
-    "value", [b"[1]", b'"text"', b"1", b"-1", b"null", b"true", b"}", b"<html>", b"\xff"]
-)
+@pytest.mark.parametrize("value", [b"[1]", b'"text"', b"1", b"-1", b"null", b"true", b"}", b"<html>", b"\xff"])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\n{}\n"])
 def test_ndjson_rule_14_other_values_are_an_error(value, end):
     """A line that does not begin an object is an error, as the first line and later."""

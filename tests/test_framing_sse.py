@@ -208,9 +208,7 @@ def test_sse_rule_16_field_names_are_compared_exactly(data):
     assert [] == events(data)
 
 
-@pytest.mark.parametrize(
-    "line", [b"status: 429", b"foo", b"Event: a", b"events: a", b"{}", b"\xff: a"]
-)
+@pytest.mark.parametrize("line", [b"status: 429", b"foo", b"Event: a", b"events: a", b"{}", b"\xff: a"])
 def test_sse_rule_17_other_fields_are_ignored(line):
     """A field of another name has no effect."""
     assert [Frame("x")] == events(line + b"\ndata: x\n\n")
@@ -337,9 +335,7 @@ def test_sse_rule_27_several_empty_lines_are_harmless():
     assert [Frame("a"), Frame("b")] == events(b"data: a\n\n\n\ndata: b\n\n")
 
 
-@pytest.mark.parametrize(
-    "rest", [b"data: b\n", b"data: b", b"data: b\r", b"data: b\r\n", b"dat", b"\r"]
-)
+@pytest.mark.parametrize("rest", [b"data: b\n", b"data: b", b"data: b\r", b"data: b\r\n", b"dat", b"\r"])
 def test_sse_rule_28_unended_event_is_dropped_at_the_end(rest):
     """What no empty line has ended is not an event."""
     assert [Frame("a")] == events(b"data: a\n\n" + rest)
