@@ -2,18 +2,13 @@
 
 `Accumulator` takes chunks and gives the `ChatCompletion` so far, at any moment, for any number of choices. Pieces of
 text are kept in lists and joined when somebody asks, because adding to a string for each chunk is quadratic.
-`ToolCallSlots` tells which call a fragment belongs to; servers number them in many ways (rules 9 to 13 of
-"OpenAI-compatible servers" in the documentation).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
-import secrets
 import threading
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define, field
@@ -25,10 +20,7 @@ from compatapi.chat_types import (
     ChatCompletionChunk,
     Choice,
     ChunkChoice,
-    CustomCall,
     Delta,
-    Extra,
-    FunctionCall,
     FunctionCallDelta,
     Logprobs,
     Message,
@@ -36,168 +28,14 @@ from compatapi.chat_types import (
     ToolCall,
     ToolCallDelta,
     Usage,
-    WireType,
-    wire_names,
 )
+from compatapi.toolcalls import GrowingCall, ToolCallSlots, new_call_id
+from compatapi.wire import Extra, Extras, extras_of
 
-__all__ = ["Accumulator", "ToolCallSlots", "chunk_from_completion", "new_call_id"]
+__all__ = ["Accumulator", "EndTracker", "chunk_from_completion"]
 
 #: Padding against the guessing of packet sizes (OpenAI, Mistral); of no use in an answer.
 _PADDING = frozenset({"obfuscation", "p"})
-
-
-def new_call_id() -> str:
-    """A name for a tool call whose server gave none."""
-    return f"call_{secrets.token_hex(12)}"
-
-
-class _Extras:
-    """The unknown fields of many pieces: of each, the last value that says something."""
-
-    __slots__ = ("_known", "_unknown", "fields")
-
-    def __init__(self, known: frozenset[str]) -> None:
-        self.fields: dict[str, Any] = {}
-        self._known = known
-        # The pieces of one stream have few sets of keys, and looking one up is cheaper than looking at each key.
-        self._unknown: dict[tuple[str, ...], tuple[str, ...]] = {}
-
-    def add(self, piece: WireType) -> None:
-        raw = piece._extra
-        if not raw:
-            return
-        keys = tuple(raw)
-        names = self._unknown.get(keys)
-        if names is None:
-            if len(self._unknown) > 100:
-                self._unknown.clear()
-            names = self._unknown[keys] = tuple(name for name in keys if name not in self._known)
-        for name in names:
-            value = raw[name]
-            if value or name not in self.fields:
-                self.fields[name] = value
-
-
-def _extras_of(*classes: type[WireType], without: Iterable[str] = ()) -> Callable[[], _Extras]:
-    known = frozenset(name for cls in classes for name in wire_names(cls)).union(without)
-    return lambda: _Extras(known)
-
-
-@define(eq=False)
-class _Call:
-    """A tool call while it grows."""
-
-    id: str = ""
-    type: str | None = None
-    name: str = ""
-    arguments: list[str] = field(factory=list)
-    custom: bool = False
-    extras: _Extras = field(factory=_extras_of(ToolCallDelta))
-    function_extras: _Extras = field(factory=_extras_of(FunctionCallDelta))
-
-    def add(self, fragment: ToolCallDelta) -> None:
-        if fragment.id and not self.id:
-            self.id = fragment.id
-        self.type = fragment.type or self.type
-        if fragment.custom is not None:
-            self.custom = True
-            name, text = fragment.custom.get("name"), fragment.custom.get("input")
-        elif fragment.function is not None:
-            name, text = fragment.function.name, fragment.function.arguments
-            self.function_extras.add(fragment.function)
-        else:
-            name = text = None
-        if name and name != self.name:
-            self.name += name
-        if text:
-            self.arguments.append(text)
-        self.extras.add(fragment)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the arguments so far are a JSON object."""
-        if not self.arguments or not self.arguments[-1].rstrip().endswith("}"):
-            return False  # joining for every fragment would be quadratic
-        try:
-            return isinstance(json.loads("".join(self.arguments)), dict)
-        except ValueError:
-            return False
-
-    def build(self) -> ToolCall:
-        self.id = self.id or new_call_id()
-        text, extra = "".join(self.arguments), Extra(self.extras.fields)
-        if self.custom:
-            return ToolCall(self.id, None, self.type or "custom", custom=CustomCall(self.name, text), extra=extra)
-        function = FunctionCall(self.name, text, extra=Extra(self.function_extras.fields))
-        return ToolCall(self.id, function, self.type or "function", extra=extra)
-
-
-class ToolCallSlots:
-    """Tell the fragments of tool calls apart: each call has a slot, and the final order is that of the slots."""
-
-    def __init__(self) -> None:
-        self.calls: dict[int, _Call] = {}
-        self._by_index: dict[int, int] = {}  # the index of the wire -> the slot that it means now
-        self._last = -1
-
-    def add(self, fragments: list[ToolCallDelta]) -> list[int]:
-        """Take the fragments of one delta; return the slot of each."""
-        return [self._add(fragment, place, len(fragments)) for place, fragment in enumerate(fragments)]
-
-    def _add(self, fragment: ToolCallDelta, place: int, count: int) -> int:
-        index = fragment.index
-        if index is None:
-            slot = self._slot_without_index(fragment, place, count)
-        else:
-            slot = self._by_index.get(index, -1)
-            if slot < 0:
-                slot = index if index not in self.calls else self._free_slot()
-            elif self._starts_anew(self.calls[slot], fragment):
-                slot = self._free_slot()
-            self._by_index[index] = slot
-        if slot not in self.calls:
-            self.calls[slot] = _Call()
-        self.calls[slot].add(fragment)
-        self._last = slot
-        return slot
-
-    @staticmethod
-    def _starts_anew(call: _Call, fragment: ToolCallDelta) -> bool:
-        if not _name_of(fragment) or (fragment.id and fragment.id == call.id):
-            return False
-        # An index used again with a new id. Some servers give every fragment a fresh id: those come without a name.
-        if fragment.id and call.id:
-            return True
-        # An index used again without ids: two JSON objects never make one.
-        function = fragment.function
-        return bool(function and (function.arguments or "").strip() and call.is_whole)
-
-    def _slot_without_index(self, fragment: ToolCallDelta, place: int, count: int) -> int:
-        if fragment.id:
-            known = (slot for slot, call in self.calls.items() if call.id == fragment.id)
-            return next(known, self._free_slot())
-        if count > 1:  # several in one delta: told apart by their order
-            slots = sorted(self.calls)
-            known_place = place < len(slots) and not self._repeats(slots[place], fragment)
-            return slots[place] if known_place else self._free_slot()
-        if self._last < 0 or self._repeats(self._last, fragment):
-            return self._free_slot()
-        return self._last
-
-    def _repeats(self, slot: int, fragment: ToolCallDelta) -> bool:
-        """Whether a fragment without id and index begins another call, although ``slot`` is there."""
-        call, name = self.calls[slot], _name_of(fragment)
-        return bool(name and call.name and (name != call.name or call.is_whole))
-
-    def _free_slot(self) -> int:
-        return max(self.calls, default=-1) + 1
-
-
-def _name_of(fragment: ToolCallDelta) -> str | None:
-    if fragment.function is not None:
-        return fragment.function.name
-    name = fragment.custom.get("name") if fragment.custom else None
-    return name if isinstance(name, str) else None
 
 
 @define(eq=False)
@@ -210,7 +48,7 @@ class _ChoiceSoFar:
     reasoning: list[str] = field(factory=list)
     refusal: list[str] = field(factory=list)
     slots: ToolCallSlots = field(factory=ToolCallSlots)
-    function_call: _Call | None = None
+    function_call: GrowingCall | None = None
     annotations: list[Annotation] | None = None
     audio: list[Audio] = field(factory=list)
     logprobs: Logprobs | None = None
@@ -219,8 +57,8 @@ class _ChoiceSoFar:
     reasoning_name: str | None = None  # the wire's own name for reasoning text, where it differs
     reasoning_said: bool = False  # whether the wire itself spoke of reasoning_content
     details: list[Any] = field(factory=list)
-    extras: _Extras = field(factory=_extras_of(ChunkChoice, Choice))
-    message_extras: _Extras = field(factory=_extras_of(Delta, Message, without=("reasoning", "reasoning_details")))
+    extras: Extras = field(factory=extras_of(ChunkChoice, Choice))
+    message_extras: Extras = field(factory=extras_of(Delta, Message, without=("reasoning", "reasoning_details")))
 
     def add(self, choice: ChunkChoice) -> None:
         delta = choice.delta
@@ -262,7 +100,7 @@ class _ChoiceSoFar:
 
     def _add_rare(self, delta: Delta) -> None:
         if delta.function_call is not None:
-            self.function_call = self.function_call or _Call()
+            self.function_call = self.function_call or GrowingCall()
             self.function_call.add(ToolCallDelta(function=delta.function_call))
         if delta.annotations:
             self.annotations = [*(self.annotations or ()), *delta.annotations]
@@ -301,24 +139,49 @@ class _ChoiceSoFar:
         return choice
 
 
+class EndTracker:
+    """Which choices have spoken, and which of them are at their end."""
+
+    __slots__ = ("_open", "_spoken")
+
+    def __init__(self) -> None:
+        self._spoken: set[int] = set()
+        self._open: set[int] = set()
+
+    def add(self, chunk: ChatCompletionChunk) -> None:
+        """Take the next chunk."""
+        for choice in chunk.choices:
+            index = choice.index
+            if index not in self._spoken:
+                self._spoken.add(index)
+                self._open.add(index)
+            if choice.finish_reason is not None:
+                self._open.discard(index)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether somebody spoke, and every choice that did has a finish reason."""
+        return bool(self._spoken) and not self._open
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether any choice has appeared."""
+        return bool(self._spoken)
+
+
 class Accumulator:
     """Chunks in, the answer so far out.
-
-    Args:
-        keep: ``False`` keeps no text, only what tells whether the answer is complete: for streams without an end.
 
     Attributes:
         usage: The last usage that the server sent, or ``None``.
     """
 
-    def __init__(self, *, keep: bool = True) -> None:
+    def __init__(self) -> None:
         self.usage: Usage | None = None
-        self._keep = keep
         self._choices: dict[int, _ChoiceSoFar] = {}
-        self._open: set[int] = set()  # choices that have spoken and have no finish reason yet
         self._fields: dict[str, Any] = {}
         self._missing: tuple[str, ...] = ("id", "created", "model", "system_fingerprint")
-        self._extras = _extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)()
+        self._extras = extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)()
         self._version = 0
         self._built_version = 0
         self._built = ChatCompletion()
@@ -327,31 +190,15 @@ class Accumulator:
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take the next chunk."""
         for choice in chunk.choices:
-            index = choice.index
-            so_far = self._choices.get(index)
+            so_far = self._choices.get(choice.index)
             if so_far is None:
-                so_far = self._choices[index] = _ChoiceSoFar(index)
-                self._open.add(index)
-            if choice.finish_reason is not None:
-                self._open.discard(index)
-            if self._keep:
-                so_far.add(choice)
+                so_far = self._choices[choice.index] = _ChoiceSoFar(choice.index)
+            so_far.add(choice)
         usage = chunk.usage
         if usage is not None and has_counts(usage):
             self.usage = usage
-        if self._keep:
-            self._add_fields(chunk)
+        self._add_fields(chunk)
         self._version += 1
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether somebody spoke, and every choice that did has a finish reason."""
-        return bool(self._choices) and not self._open
-
-    @property
-    def has_spoken(self) -> bool:
-        """Whether any choice has appeared."""
-        return bool(self._choices)
 
     @property
     def completion(self) -> ChatCompletion:
@@ -362,7 +209,7 @@ class Accumulator:
                 return self._built
             self._built = ChatCompletion(
                 **self._fields,
-                choices=[self._choices[index].build() for index in sorted(self._choices)] if self._keep else [],
+                choices=[self._choices[index].build() for index in sorted(self._choices)],
                 usage=self.usage,
                 extra=Extra(self._extras.fields),
             )
@@ -449,7 +296,7 @@ def _text(pieces: list[str]) -> str | None:
 def _join_audio(pieces: list[Audio]) -> Audio | None:
     if not pieces:
         return None
-    extras = _extras_of(Audio)()
+    extras = extras_of(Audio)()
     for piece in pieces:
         extras.add(piece)
     expires = [piece.expires_at for piece in pieces if piece.expires_at is not None]

@@ -11,9 +11,10 @@ from typing import Any
 
 from attrs import frozen
 
-from compatapi.accumulate import ToolCallSlots, has_counts
+from compatapi.accumulate import has_counts
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChunkChoice, ToolCall, Usage
 from compatapi.errors import Cancelled
+from compatapi.toolcalls import ToolCallSlots
 
 __all__ = ["Callbacks", "Teller"]
 

@@ -105,6 +105,7 @@ class SSEDecoder:
         last_event_id: The id that the server gave last; it lasts from event to event (rule 21).
         retry: The reconnection time that the server gave last, in milliseconds, or ``None``.
         comments: How many comment lines there were; servers send them to keep a connection alive.
+        failed: The error behind the frames that were returned last, or ``None``; the next call raises it.
     """
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -116,7 +117,7 @@ class SSEDecoder:
         self._size = 0
         self._event = b""
         self._id = ""
-        self._failed: DecodeError | None = None
+        self.failed: DecodeError | None = None
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take the next bytes of the body and return the events that they complete.
@@ -125,8 +126,8 @@ class SSEDecoder:
             DecodeError: One event is larger than the limit. Events that were complete before it in the same bytes are
                 returned first, and the next call raises. The decoder refuses further use.
         """
-        if self._failed is not None:
-            raise self._failed
+        if self.failed is not None:
+            raise self.failed
         frames: list[Frame] = []
         limit = self._lines.limit
         for line in self._lines.split(data):
@@ -145,9 +146,9 @@ class SSEDecoder:
                 break
         if self._size + len(self._lines.rest) > limit:
             self._data, self._lines.rest = None, bytearray()
-            self._failed = _too_large(limit)
+            self.failed = _too_large(limit)
             if not frames:
-                raise self._failed
+                raise self.failed
         return frames
 
     def close(self) -> list[Frame]:
@@ -156,8 +157,8 @@ class SSEDecoder:
         Raises:
             DecodeError: The error of an earlier `feed`, again.
         """
-        if self._failed is not None:
-            raise self._failed
+        if self.failed is not None:
+            raise self.failed
         return []
 
     @property
@@ -209,11 +210,14 @@ class NDJSONDecoder:
 
     Args:
         max_event_bytes: Limit for one line, in bytes.
+
+    Attributes:
+        failed: The error behind the frames that were returned last, or ``None``; the next call raises it.
     """
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self._lines = _Lines(max_event_bytes, lone_cr=False)
-        self._failed: DecodeError | None = None
+        self.failed: DecodeError | None = None
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take the next bytes of the body and return the lines that they complete, empty ones left out.
@@ -222,8 +226,8 @@ class NDJSONDecoder:
             DecodeError: A line is no JSON object, or larger than the limit. Lines that were complete before it in the
                 same bytes are returned first, and the next call raises. The decoder refuses further use.
         """
-        if self._failed is not None:
-            raise self._failed
+        if self.failed is not None:
+            raise self.failed
         frames: list[Frame] = []
         try:
             for line in self._lines.split(data):
@@ -233,7 +237,7 @@ class NDJSONDecoder:
                 raise _too_large(self._lines.limit)
         except DecodeError as error:
             self._lines.rest = bytearray()
-            self._failed = error
+            self.failed = error
             if not frames:
                 raise
         return frames
@@ -245,8 +249,8 @@ class NDJSONDecoder:
             IncompleteStreamError: The last line was cut.
             DecodeError: The error of an earlier `feed`, again.
         """
-        if self._failed is not None:
-            raise self._failed
+        if self.failed is not None:
+            raise self.failed
         line = self._lines.whole_rest().strip()
         if not line:
             return []
@@ -255,10 +259,10 @@ class NDJSONDecoder:
             # Numbers are not read: their size is no sign of a cut.
             json.loads(frame.data, parse_int=str, parse_float=str)
         except DecodeError as error:
-            self._failed = error
+            self.failed = error
             raise
         except (ValueError, RecursionError) as error:
-            self._failed = DecodeError("The stream was cut inside a line", data=cut(line))
+            self.failed = DecodeError("The stream was cut inside a line", data=cut(line))
             raise IncompleteStreamError(f"The stream was cut inside a line: {cut(line, 80)!r}") from error
         return [frame]
 

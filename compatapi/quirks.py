@@ -19,7 +19,6 @@ from compatapi.chat_types import (
     CompletionTokensDetails,
     ContentPart,
     Delta,
-    Extra,
     FunctionCall,
     FunctionCallDelta,
     Message,
@@ -29,15 +28,17 @@ from compatapi.chat_types import (
     ToolCall,
     ToolCallDelta,
     Usage,
-    WireType,
-    wire_names,
 )
 from compatapi.errors import ConfigError
+from compatapi.wire import Extra, WireType, wire_names
 
-__all__ = ["ABSENT", "AFTER", "LENIENT", "UNREADABLE", "apply_readings", "text_of", "thinking_of"]
+__all__ = ["ABSENT", "AFTER", "ALONE", "LENIENT", "UNREADABLE", "apply_readings", "text_of", "thinking_of"]
 
 #: What a reader of LENIENT gives for a value that it cannot read either.
 UNREADABLE = object()
+
+#: A string field that most objects of a class hold and nothing else.
+ALONE: dict[type, str] = {Delta: "content"}
 
 #: What a required field is read as where servers are known to leave it out or to send null.
 ABSENT: dict[tuple[type, str], Any] = {

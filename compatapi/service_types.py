@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from attrs import define, field, frozen
 
-from compatapi.chat_types import Usage, WireType
+from compatapi.chat_types import Usage
+from compatapi.wire import WireType
 
 __all__ = ["Embedding", "EmbeddingRequest", "EmbeddingResponse", "Model"]
 

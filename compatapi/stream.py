@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Iterator
 from types import TracebackType
 
-from compatapi.accumulate import Accumulator, chunk_from_completion
+from compatapi.accumulate import Accumulator, EndTracker, chunk_from_completion
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
 from compatapi.dialects.base import ChunkDecoder, Dialect
 from compatapi.errors import (
@@ -49,7 +49,7 @@ class StreamDecoder:
         request: What was asked.
         limits: How much is taken in before it is refused.
         ends_without_mark: Take the end of the body for the end of the answer, whatever was seen.
-        accumulate: ``False`` keeps no text, for streams of any length; ``completion`` then has no choices.
+        accumulate: ``False`` keeps nothing, for streams of any length; ``completion`` is then empty.
 
     Attributes:
         events: How many frames there were.
@@ -68,7 +68,8 @@ class StreamDecoder:
         limits = limits or Limits()
         self._framing: SSEDecoder | NDJSONDecoder = dialect.decoder(max_event_bytes=limits.event)
         self._decoder: ChunkDecoder = dialect.chunk_decoder(request)
-        self._accumulator = Accumulator(keep=accumulate)
+        self._answer = Accumulator() if accumulate else None
+        self._end = EndTracker()
         self._ends_without_mark = ends_without_mark
         self._max_body_bytes = limits.body
         self._head: bytearray | None = bytearray()  # until it is known what the body is
@@ -81,7 +82,7 @@ class StreamDecoder:
     @property
     def completion(self) -> ChatCompletion:
         """The answer so far."""
-        return self._accumulator.completion
+        return self._answer.completion if self._answer is not None else ChatCompletion()
 
     @property
     def done(self) -> bool:
@@ -96,7 +97,7 @@ class StreamDecoder:
     @property
     def is_complete(self) -> bool:
         """Whether the answer is whole by the rule of the end."""
-        return self._decoder.done or self._accumulator.is_finished
+        return self._decoder.done or self._end.is_finished
 
     def feed(self, data: bytes) -> list[ChatCompletionChunk]:
         """Take the next bytes of the body and return the chunks that they complete.
@@ -157,17 +158,19 @@ class StreamDecoder:
             self._start += data[:1000]
         frames = self._framing.feed(data)
         self._decode(frames, chunks)
-        if frames and not self.done:
-            self._framing.feed(b"")  # raises what the framing kept back behind the frames
+        if self._framing.failed is not None and not self.done:
+            raise self._framing.failed
 
     def _decode(self, frames: list[Frame], chunks: list[ChatCompletionChunk]) -> None:
-        decoder, add = self._decoder, self._accumulator.add
+        decoder, watch, answer = self._decoder, self._end.add, self._answer
         for frame in frames:
             if decoder.done:
                 return
             self.events += 1
             for chunk in decoder.decode(frame):
-                add(chunk)
+                watch(chunk)
+                if answer is not None:
+                    answer.add(chunk)
                 chunks.append(chunk)
 
     def _look_at_head(self, data: bytes) -> bytes:
@@ -214,7 +217,7 @@ class StreamDecoder:
             raise StreamError(
                 f"The server answered with text instead of a stream: {cut(text, 200)!r}", body=cut(text, 4000)
             ) from tail
-        if not self.events and not self._accumulator.has_spoken:
+        if not self.events and not self._end.has_spoken:
             raise IncompleteStreamError("The stream ended before anything was said") from tail
         raise IncompleteStreamError(
             "The stream was cut short: it ended inside an event"
@@ -236,7 +239,8 @@ class StreamDecoder:
                 raise
             raise IncompleteStreamError(f"The answer was cut short: {cut(text[-80:])!r}") from error
         chunk = chunk_from_completion(completion)
-        self._accumulator.add(chunk)
+        if self._answer is not None:
+            self._answer.add(chunk)
         chunks.append(chunk)
 
 
@@ -274,7 +278,7 @@ class ChatStream:
         self.stats = stats or Stats()
         self._started = time.monotonic() if started is None else started
         self._decoder = decoder
-        self._answer = Accumulator(keep=accumulate)
+        self._answer = Accumulator() if accumulate else None
         self._body = response.body
         self._chunks: list[ChatCompletionChunk] = []
         self._batch: Iterator[ChatCompletionChunk] = iter(self._chunks)
@@ -286,7 +290,7 @@ class ChatStream:
     @property
     def completion(self) -> ChatCompletion:
         """The answer so far: of the chunks that were handed out."""
-        return self._answer.completion
+        return self._answer.completion if self._answer is not None else ChatCompletion()
 
     @property
     def closed(self) -> bool:
@@ -296,10 +300,11 @@ class ChatStream:
     def __iter__(self) -> Iterator[ChatCompletionChunk]:
         # A new generator each time and no reference to it: leaving the loop drops it, which closes the connection.
         try:
-            add = self._answer.add
+            answer = self._answer
             while True:
                 for chunk in self._batch:
-                    add(chunk)
+                    if answer is not None:
+                        answer.add(chunk)
                     yield chunk
                 if not self._pull():
                     return
@@ -309,7 +314,8 @@ class ChatStream:
     def __next__(self) -> ChatCompletionChunk:
         while True:
             for chunk in self._batch:
-                self._answer.add(chunk)
+                if self._answer is not None:
+                    self._answer.add(chunk)
                 return chunk
             if not self._pull():
                 raise StopIteration

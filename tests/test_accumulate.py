@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from compatapi.accumulate import Accumulator, chunk_from_completion
+from compatapi.accumulate import Accumulator, EndTracker, chunk_from_completion
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk
 from compatapi.convert import from_dict, to_dict
 from compatapi.dialects import OpenAIDialect
@@ -30,7 +30,7 @@ def test_nothing_so_far():
     """Without a chunk the answer is empty and asking for its text does not fail."""
     completion = Accumulator().completion
     assert ([], "", None) == (completion.choices, completion.text, completion.usage)
-    assert not Accumulator().is_finished
+    assert (False, False) == (EndTracker().has_spoken, EndTracker().is_finished)
 
 
 def test_the_answer_at_any_moment():
@@ -216,19 +216,20 @@ def test_reasoning_details_do_not_touch_the_chunks():
     ]
 
 
-def test_keeping_nothing():
-    """Without keeping, only usage and the end are remembered."""
-    accumulator = Accumulator(keep=False)
-    accumulator.add(chunk(say("a" * 1000, usage=USAGE)))
-    assert (True, False) == (accumulator.has_spoken, accumulator.is_finished)
-    accumulator.add(chunk(stop()))
-    assert accumulator.is_finished
-    assert ([], (3, 4, 7)) == (accumulator.completion.choices, usage_of(accumulator.completion))
+def test_the_end_of_one_choice():
+    """Who has spoken is at the end with a finish reason, and stays there whatever follows."""
+    tracker = EndTracker()
+    tracker.add(chunk(say("a" * 1000, usage=USAGE)))
+    assert (True, False) == (tracker.has_spoken, tracker.is_finished)
+    tracker.add(chunk(stop()))
+    assert tracker.is_finished
+    tracker.add(chunk(say("")))
+    assert tracker.is_finished
 
 
 def test_the_end_needs_every_choice_that_spoke():
     """Every choice that spoke needs a finish reason; an empty one is none."""
-    accumulator = Accumulator()
+    tracker = EndTracker()
     for value, finished in (
         ({"choices": []}, False),
         (say("a"), False),
@@ -237,8 +238,8 @@ def test_the_end_needs_every_choice_that_spoke():
         (stop(index=1), True),
         ({"choices": [], "usage": USAGE}, True),
     ):
-        accumulator.add(chunk(value))
-        assert finished is accumulator.is_finished
+        tracker.add(chunk(value))
+        assert finished is tracker.is_finished
 
 
 def test_the_answer_travels():

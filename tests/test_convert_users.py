@@ -8,9 +8,10 @@ import pytest
 from attrs import define, field, frozen
 
 from both_json import json_library  # noqa: F401 - an autouse fixture
-from compatapi.chat_types import Message, Usage, WireType
+from compatapi.chat_types import Message, Usage
 from compatapi.convert import converter, from_dict, from_json, to_dict, to_json
 from compatapi.errors import CompatAPIError, DecodeError
+from compatapi.wire import WireType
 
 T = TypeVar("T")
 

@@ -14,9 +14,12 @@ import compatapi
 ROOT = Path(compatapi.__file__).parent
 STOREYS = (
     ("errors", "stats"),
-    ("jsontext", "chat_types", "http_types", "framing", "chunked"),
-    ("service_types", "quirks", "call", "retry"),
-    ("convert", "accumulate"),
+    ("wire", "jsontext", "http_types", "framing", "chunked"),
+    ("chat_types",),
+    ("service_types", "quirks", "toolcalls", "call", "retry"),
+    ("shapes",),
+    ("hooks", "accumulate"),
+    ("convert",),
     ("dialects.base",),
     ("dialects.openai",),
     ("dialects",),

@@ -9,7 +9,7 @@ from typing import Any, Union, get_args, get_origin
 import attrs
 
 from compatapi import chat_types, service_types
-from compatapi.chat_types import WireType
+from compatapi.wire import WireType
 
 
 def _classes():

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from compatapi import jsontext
-from compatapi.accumulate import ToolCallSlots, new_call_id
 from compatapi.chat_types import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -31,6 +30,7 @@ from compatapi.framing import Frame
 from compatapi.http_types import HttpRequest, Target
 from compatapi.quirks import usage_from
 from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
+from compatapi.toolcalls import ToolCallSlots, new_call_id
 
 __all__ = ["OpenAIDialect"]
 
