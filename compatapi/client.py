@@ -63,6 +63,8 @@ class Client:
         base_url: Where the paths begin, such as ``http://localhost:8000/v1``. Nothing is added to it by guess.
         api_key: The key. Left out, the provider's environment variable is read, now. With a ``base_url`` and no
             provider no variable is read: a key goes nowhere it was not meant for.
+        key_env: The environment variable that holds the key, in place of the provider's. A client that was made with
+            it can be pickled, for worker processes: the name travels, the key does not.
         timeouts: The four clocks of each call.
         max_retries: Attempts after the first, before an answer has begun; 0 turns retries off.
         headers: Headers to add to each request.
@@ -86,6 +88,7 @@ class Client:
         *,
         base_url: str | None = None,
         api_key: str | Secret | None = None,
+        key_env: str | None = None,
         timeouts: Timeouts | None = None,
         max_retries: int = 2,
         headers: Mapping[str, str] | None = None,
@@ -97,6 +100,9 @@ class Client:
         limits: Limits | None = None,
     ) -> None:
         row = find_provider(provider, base_url)
+        if key_env is not None:
+            row = evolve(row, key_env=(key_env,), key_required=True)
+        self._again = (key_env, api_key is None, headers, query, verify, cert, proxies)
         self.provider = row
         self.dialect: Dialect = get_dialect(row.dialect)
         self.timeouts = _check_timeouts(timeouts) or Timeouts()
@@ -121,6 +127,25 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self.provider.name!r}, base_url={self.base_url!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        key_env, from_environment, headers, query, verify, cert, proxies = self._again
+        if not from_environment or (key_env is None and self._target.api_key is not None):
+            raise TypeError("this client holds a key, which is not pickled; make it with Client(..., key_env=NAME)")
+        options = {
+            "base_url": self.base_url,
+            "key_env": key_env,
+            "timeouts": self.timeouts,
+            "max_retries": self.max_retries,
+            "headers": headers,
+            "query": query,
+            "verify": verify,
+            "cert": cert,
+            "proxies": proxies,
+            "on_retry": self._on_retry,
+            "limits": self.limits,
+        }
+        return _make_client, (self.provider, options)
 
     def __enter__(self) -> Client:
         return self
@@ -362,6 +387,10 @@ class Client:
 
         call = call or Call(options.timeouts or self.timeouts)
         return self._sender.run(wanted, call, RetryPolicy(retries), tell, read)
+
+
+def _make_client(provider: Provider, options: dict[str, Any]) -> Client:
+    return Client(provider, **options)
 
 
 def _check_timeouts(timeouts: Timeouts | None) -> Timeouts | None:

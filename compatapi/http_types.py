@@ -59,6 +59,24 @@ class Secret:
         raise TypeError("a Secret is not pickled; read the key from its environment variable where it is needed")
 
 
+class SecretText(str):
+    """Text for a header that holds a credential: it compares and is sent as any text, and its repr does not show it.
+
+    Tools that print the local variables of a traceback call repr.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise TypeError("a credential is not pickled")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SecretText:
+        return self
+
+
 class Headers(Mapping[str, str]):
     """HTTP headers: names are looked up in any case, and listed as they were written.
 

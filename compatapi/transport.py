@@ -29,6 +29,8 @@ __all__ = ["Transport"]
 
 #: A token of RFC 9110, section 5.6.2.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: Content codings that are understood (RFC 9110, section 8.4.1). Others may come with decoders that know no bounds.
+_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 #: Bytes asked for at once. A read returns as soon as anything is there.
 _READ_SIZE = 65536
 #: Seconds and bytes spent behind the end of an answer to save the connection for the next one.
@@ -256,7 +258,10 @@ class _Exchange:
 def _read(raw: Any) -> Iterator[bytes]:
     """The body as it arrives, without its codings."""
     file = getattr(getattr(raw, "_original_response", None), "fp", None)
-    if raw.chunked and file is not None and not raw.headers.get("content-encoding"):
+    encoding = raw.headers.get("content-encoding", "").lower()
+    if not {name.strip() for name in encoding.split(",")} <= _ENCODINGS:
+        raise DecodeError(f"The answer is compressed in a way that was not asked for: {cut(encoding, 80)!r}")
+    if raw.chunked and file is not None and not encoding:
         yield from _read_chunked(raw, file)
     elif raw.chunked and raw.supports_chunked_reads():
         yield from raw.stream(_READ_SIZE, decode_content=True)

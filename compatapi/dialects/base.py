@@ -24,7 +24,7 @@ from compatapi.errors import (
     status_error_class,
 )
 from compatapi.framing import Frame, NDJSONDecoder, SSEDecoder
-from compatapi.http_types import HttpRequest, HttpResponse, Quirks, Target
+from compatapi.http_types import HttpRequest, HttpResponse, Quirks, SecretText, Target
 from compatapi.retry import parse_retry_after
 from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
 
@@ -165,8 +165,9 @@ def auth_headers(target: Target) -> dict[str, str]:
     """The headers that show the key, as the provider's row says; none without a key."""
     if target.api_key is None:
         return {}
-    key = target.api_key.reveal()
-    return {"Authorization": f"Bearer {key}"} if target.quirks.auth == "bearer" else {target.quirks.auth: key}
+    if target.quirks.auth == "bearer":
+        return {"Authorization": SecretText(f"Bearer {target.api_key.reveal()}")}
+    return {target.quirks.auth: SecretText(target.api_key.reveal())}
 
 
 # --- errors ---------------------------------------------------------------------------------------------------------
