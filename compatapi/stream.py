@@ -14,6 +14,7 @@ from types import TracebackType
 
 from compatapi.accumulate import Accumulator, EndTracker, chunk_from_completion
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
+from compatapi.dialects import get_dialect
 from compatapi.dialects.base import ChunkDecoder, Dialect
 from compatapi.errors import (
     Cancelled,
@@ -45,7 +46,7 @@ class StreamDecoder:
     """The bytes of one streamed answer in, chunks out.
 
     Args:
-        dialect: The wire format.
+        dialect: The wire format, or its name.
         request: What was asked.
         limits: How much is taken in before it is refused.
         ends_without_mark: Take the end of the body for the end of the answer, whatever was seen.
@@ -57,14 +58,14 @@ class StreamDecoder:
 
     def __init__(
         self,
-        dialect: Dialect,
+        dialect: Dialect | str,
         request: ChatCompletionRequest,
         *,
         limits: Limits | None = None,
         ends_without_mark: bool = False,
         accumulate: bool = True,
     ) -> None:
-        self._dialect = dialect
+        self._dialect = dialect = get_dialect(dialect)
         limits = limits or Limits()
         self._framing: SSEDecoder | NDJSONDecoder = dialect.decoder(max_event_bytes=limits.event)
         self._decoder: ChunkDecoder = dialect.chunk_decoder(request)
