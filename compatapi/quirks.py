@@ -96,7 +96,7 @@ def _created(value: Any) -> Any:
 
 
 def _id(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else UNREADABLE
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else UNREADABLE
 
 
 def _count(value: Any) -> Any:

@@ -35,7 +35,9 @@ fuzz = settings(
 )
 
 TEXT = st.text(max_size=8) | st.sampled_from(["", "[DONE]", "stop", "call_1", "\ud83d", "assistant", "1e400", "\u2028"])
-SCALAR = st.none() | st.booleans() | st.integers(-3, 3) | st.integers() | st.floats(allow_nan=False) | TEXT
+# Whole numbers that 64 bits do not hold come back as floats.
+WHOLE = st.integers(-3, 3) | st.integers(-(2**63), 2**64 - 1)
+SCALAR = st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False) | TEXT
 ANY = st.recursive(
     SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6
 )
