@@ -14,6 +14,8 @@ import heapq
 import math
 import os
 import socket
+import struct
+import sys
 import threading
 import time
 import weakref
@@ -24,6 +26,9 @@ from attrs import frozen
 from compatapi.errors import Cancelled, CompatAPIError, RequestTimeout
 
 __all__ = ["Call", "Timeouts"]
+
+#: For SO_LINGER: on, for no time.
+_NO_LINGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 @frozen
@@ -198,6 +203,9 @@ class Call:
 
 def _shut(sock: socket.socket) -> None:
     try:
+        # The close that follows has to reset the connection. Linux tells a peer of no more room once reading is shut
+        # down, so a server that waits for room would otherwise wait on for a minute or more.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:  # it is shut already, or was never connected
         return

@@ -21,11 +21,13 @@ class ChunkedDecoder:
     Attributes:
         done: Whether the last chunk and the trailer were seen.
         left_over: What came behind the end; a connection on which something did cannot be used again.
+        failed: The error behind the bytes that were returned last, or ``None``.
     """
 
     def __init__(self) -> None:
         self.done = False
         self.left_over = b""
+        self.failed: ConnectionLost | None = None
         self._rest = b""  # the beginning of a line, or of the line end behind a chunk
         self._need = 0  # what is missing of the current chunk, its line end included; 0 between chunks
         self._in_trailer = False
@@ -35,11 +37,22 @@ class ChunkedDecoder:
         """The bytes of the body that ``data`` holds, possibly none.
 
         Raises:
-            ConnectionLost: The coding is broken.
+            ConnectionLost: The coding is broken. Bytes in front of the fault are returned first; the next call raises.
         """
+        if self.failed is not None:
+            raise self.failed
+        out: list[bytes] = []
+        try:
+            self._take(data, out)
+        except ConnectionLost as error:
+            self.failed = error
+            if not out:
+                raise
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def _take(self, data: bytes, out: list[bytes]) -> None:
         if self._rest:
             data, self._rest = self._rest + data, b""
-        out: list[bytes] = []
         start, end, need = 0, len(data), self._need
         while start < end and not self.done:
             if need == 0:
@@ -65,7 +78,6 @@ class ChunkedDecoder:
         self._need = need
         if self.done:
             self.left_over = data[start:]
-        return out[0] if len(out) == 1 else b"".join(out)
 
     def _read_line(self, line: bytes) -> int:
         """Read a line between chunks; the bytes that the chunk behind it has, with its line end."""

@@ -15,7 +15,7 @@ from compatapi.dialects import get_dialect
 from compatapi.dialects.base import Dialect, Provider
 from compatapi.errors import ConfigError, StopStream
 from compatapi.handle import StreamHandle
-from compatapi.http_types import HttpRequest, HttpResponse, Limits, Secret, Target
+from compatapi.http_types import HttpRequest, HttpResponse, Limits, Secret, Target, show_url
 from compatapi.resolve import find_base_url, find_key, find_provider, from_environment
 from compatapi.retry import RetryEvent, RetryPolicy
 from compatapi.sender import Sender, read_all
@@ -99,6 +99,7 @@ class Client:
         on_retry: Callable[[RetryEvent], object] | None = None,
         limits: Limits | None = None,
     ) -> None:
+        api_key = Secret(api_key) if isinstance(api_key, str) else api_key  # tracebacks show local variables
         row = find_provider(provider, base_url)
         if key_env is not None:
             row = evolve(row, key_env=(key_env,), key_required=True)
@@ -126,7 +127,9 @@ class Client:
         return self._target.base_url
 
     def __repr__(self) -> str:
-        return f"Client({self.provider.name!r}, base_url={self.base_url!r})"
+        if not hasattr(self, "_target"):  # tools that show a traceback show a client that could not be made
+            return "Client()"
+        return f"Client({self.provider.name!r}, base_url={show_url(self.base_url)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         key_env, from_environment, headers, query, verify, cert, proxies = self._again
@@ -264,6 +267,7 @@ class Client:
         """
         rest: dict[str, Any] = {**options}
         callbacks = _take_callbacks(rest, on_chunk) or Callbacks()
+        _check_function("post", post)
         extra = CallOptions(**rest)
         wanted = self._encode_stream(request, extra)
         call = Call(extra.timeouts or self.timeouts)
@@ -351,7 +355,9 @@ class Client:
         on_retry: Callable[[RetryEvent], object] | None,
     ) -> ChatStream:
         def read(response: HttpResponse, stats: Stats) -> ChatStream:
-            return ChatStream(response, self._decoder(request), stats=stats, started=call.started)
+            return ChatStream(
+                response, self._decoder(request), stats=stats, started=call.started, mask=self._sender.mask
+            )
 
         return self._run(wanted, options, read, call, on_retry)
 
@@ -399,16 +405,26 @@ def _check_timeouts(timeouts: Timeouts | None) -> Timeouts | None:
     return timeouts
 
 
+def _check_function(name: str, function: T) -> T:
+    if function is not None and not callable(function):
+        raise ConfigError(f"{name} has to be a function; this is a {type(function).__name__}")
+    return function
+
+
+def _check_on_retry(function: Callable[[RetryEvent], object] | None) -> Callable[[RetryEvent], object] | None:
+    return _check_function("on_retry", function)
+
+
 @frozen(kw_only=True)
 class CallOptions:
     """What a single call does otherwise than its client."""
 
     timeouts: Timeouts | None = field(default=None, converter=_check_timeouts)
     max_retries: int | None = None
-    headers: Mapping[str, str] | None = None
-    query: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)  # they may hold a key
+    query: Mapping[str, str] | None = field(default=None, repr=False)
     body: Mapping[str, Any] | None = None
-    on_retry: Callable[[RetryEvent], object] | None = None
+    on_retry: Callable[[RetryEvent], object] | None = field(default=None, converter=_check_on_retry)
 
 
 def _check_request(request: object) -> None:
@@ -425,7 +441,6 @@ def _take_callbacks(
     """Take the callbacks out of the options; ``None`` when there is none."""
     given = {name: options.pop(name) for name in fields_dict(Callbacks) if name in options}
     for name, function in {**given, "on_chunk": on_chunk}.items():
-        if function is not None and not callable(function):
-            raise ConfigError(f"{name} has to be a function; this is a {type(function).__name__}")
+        _check_function(name, function)
     callbacks = Callbacks(**given, on_chunk=on_chunk)
     return callbacks if on_chunk is not None or any(value is not None for value in given.values()) else None

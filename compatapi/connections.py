@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import selectors
 import socket
 import sys
 import threading
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 import urllib3
@@ -40,8 +41,16 @@ class _Current(threading.local):
 current = _Current()
 
 
+#: What a line of a head can begin with: a status, a field's name, or white space that goes on with the line before.
+_HEAD_LINE = re.compile(rb"HTTP/|[!-9;-~]*:|[ \t\r\n]")
+
+
 class _Head:
-    """The first lines of an answer: to http.client, a connection that ends inside them looks like their end."""
+    """The first lines of an answer.
+
+    To http.client, a connection that ends inside them looks like their end, and so does a line that is no field: the
+    fields behind it, which may tell how the body is coded, would be lost.
+    """
 
     def __init__(self, file: Any) -> None:
         self.file = file
@@ -53,6 +62,8 @@ class _Head:
             if self._lines == 0 and not line.startswith(b"HTTP/"):
                 return line  # no HTTP; http.client will say so
             raise ConnectionResetError("the connection was closed inside the head of the answer")
+        if self._lines and not _HEAD_LINE.match(line):
+            raise HTTPException(f"a line of the head is no field: {line[:80]!r}")
         self._lines += 1
         return line
 

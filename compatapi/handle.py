@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +23,9 @@ from compatapi.stream import ChatStream
 __all__ = ["StreamHandle"]
 
 _log = logging.getLogger("compatapi")
+
+#: Seconds that the end of the interpreter waits for the threads of handles.
+_LAST_SECONDS = 0.5
 
 Post = Callable[..., object]
 OpenStream = Callable[[Call, Callable[[RetryEvent], object]], ChatStream]
@@ -61,7 +66,12 @@ class StreamHandle:
         self._done = threading.Condition()
         self._done_callbacks: list[Callable[[StreamHandle], object]] = []
         self._thread = threading.Thread(target=self._run, name="compatapi-stream", daemon=True)
-        self._thread.start()
+        _live.add(self)
+        try:
+            self._thread.start()
+        except RuntimeError:  # there are too many threads
+            _live.discard(self)
+            raise
 
     # --- as a Future
 
@@ -125,12 +135,15 @@ class StreamHandle:
         return outcome if isinstance(outcome, BaseException) else None
 
     def add_done_callback(self, function: Callable[[StreamHandle], object]) -> None:
-        """Call ``function(handle)`` at the end, in the handle's thread; at once if it is over."""
+        """Call ``function(handle)`` at the end, in the handle's thread; at once if it is over.
+
+        One that fails is logged, as by a Future.
+        """
         with self._done:
             if self._outcome is None:
                 self._done_callbacks.append(function)
                 return
-        function(self)
+        self._care(function, self)
 
     @property
     def completion(self) -> ChatCompletion:
@@ -144,20 +157,33 @@ class StreamHandle:
             outcome: ChatCompletion | BaseException = self._read()
         except BaseException as error:  # whatever it is, the program is told
             outcome = error
-        if self._failure is not None:
-            outcome = self.completion if isinstance(self._failure, StopStream) else self._failure
-        elif self._cancelled and not isinstance(outcome, Cancelled):
-            outcome = Cancelled("The stream was cancelled")
-        if isinstance(outcome, CompatAPIError):
-            fill(outcome, {"completion": self.completion})
         self._call.end()
-        with self._done:
-            self._outcome = outcome
+        with self._done:  # cancel() decides under the same lock whether it comes in time
+            self._outcome = self._judge(outcome)
             self._done.notify_all()
             callbacks, self._done_callbacks = self._done_callbacks, []
-        self._finish()
+        try:
+            self._finish()
+        except Exception:  # of post: a GUI that is gone, for one
+            _log.exception("The end of a stream could not be posted")
         for function in callbacks:
             self._care(function, self)
+        _live.discard(self)
+
+    def _judge(self, outcome: ChatCompletion | BaseException) -> ChatCompletion | BaseException:
+        """What ended the stream: who cancelled is told so, whatever happened besides."""
+        failure, stream = self._failure, self._stream
+        if self._cancelled:
+            if not isinstance(outcome, Cancelled):
+                outcome = Cancelled("The stream was cancelled")
+            outcome.__cause__ = outcome.__cause__ or failure
+        elif failure is not None:
+            outcome = self.completion if isinstance(failure, StopStream) else failure
+        if isinstance(outcome, CompatAPIError):
+            fill(outcome, {"completion": self.completion})
+            if stream is not None:
+                fill(outcome, {"request_id": stream.response.request_id, "stats": stream.stats})
+        return outcome
 
     def _read(self) -> ChatCompletion:
         stream = self._stream = self._open_stream(self._call, self._tell_retry)
@@ -213,6 +239,8 @@ class StreamHandle:
     def _care(function: Callable[[Any], object], argument: Any) -> None:
         try:
             function(argument)
+        except StopStream:  # there is nothing left to stop
+            return
         except Exception:
             _log.exception("A callback for the end of a stream failed")
 
@@ -221,3 +249,18 @@ class StreamHandle:
             raise TimeoutError(f"The stream is not over after {timeout:g} seconds")
         assert self._outcome is not None
         return self._outcome
+
+
+_live: set[StreamHandle] = set()  # a thread keeps its handle anyway
+
+
+@atexit.register
+def _end_all() -> None:
+    """End what still runs: a thread that writes to stdout while the interpreter ends makes it abort."""
+    handles = [handle for handle in list(_live) if handle._thread.is_alive()]  # after a fork, none of the parent's
+    for handle in handles:
+        handle._cancelled = True  # without the locks, which a thread may hold that waits for the program
+        handle._call.stop()
+    deadline = time.monotonic() + _LAST_SECONDS
+    for handle in handles:
+        handle._thread.join(max(0.0, deadline - time.monotonic()))

@@ -110,6 +110,9 @@ class Headers(Mapping[str, str]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Headers, (list(self._items.values()),)
+
     def __repr__(self) -> str:
         return f"Headers({_without_secrets(dict(self))!r})"
 
@@ -122,7 +125,9 @@ def _show_headers(headers: Mapping[str, str]) -> str:
     return repr(_without_secrets(headers))
 
 
-def _show_url(url: str) -> str:
+def show_url(url: str) -> str:
+    """The repr of a URL, without user info and without the values of parameters that hold credentials."""
+
     def hide(found: re.Match[str]) -> str:
         return f"{found[1]}{found[2]}=***" if _SECRET_NAME.search(found[2]) else found[0]
 
@@ -146,7 +151,7 @@ class HttpRequest:
     """
 
     method: str
-    url: str = field(repr=_show_url)
+    url: str = field(repr=show_url)
     headers: Mapping[str, str] = field(factory=dict, repr=_show_headers)
     body: bytes | None = field(default=None, repr=_show_size)
     stream: bool = False
@@ -257,7 +262,7 @@ class Target:
         body: Fields to set in the JSON body; they win, and a value of ``None`` removes a field.
     """
 
-    base_url: str = field(repr=_show_url)
+    base_url: str = field(repr=show_url)
     api_key: Secret | None = None
     quirks: Quirks = field(factory=Quirks)
     headers: Mapping[str, str] = field(factory=dict, repr=_show_headers)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from compatapi.dialects.base import Provider
 from compatapi.errors import ConfigError
-from compatapi.http_types import Secret
+from compatapi.http_types import Secret, show_url
 from compatapi.providers import get_provider
 
 __all__ = ["find_base_url", "find_key", "find_provider", "from_environment"]
@@ -41,7 +41,9 @@ def find_base_url(row: Provider, base_url: str | None) -> str:
     except ValueError:  # a port that is no number, a bracket that is not closed
         usable = False
     if not usable:
-        raise ConfigError(f"The base URL {found!r} is none: it has to begin with http:// or https:// and a host")
+        raise ConfigError(
+            f"The base URL {show_url(found)} is none: it has to begin with http:// or https:// and a host"
+        )
     return found
 
 
@@ -62,6 +64,7 @@ def find_key(row: Provider, api_key: str | Secret | None) -> Secret | None:
             raise ConfigError(f"The provider {row.name!r} needs a key: set {wanted}")
         return None
     if not key.isascii() or not key.isprintable() or " " in key:
+        del key  # tracebacks show local variables
         raise ConfigError(
             f"The key for {row.name!r} holds a character that no key has (a blank, a line break or a letter beyond"
             " ASCII); look for a stray end of line where it was copied from"

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from compatapi.call import Call
 from compatapi.dialects.base import Dialect
@@ -26,6 +27,9 @@ __all__ = ["Sender", "read_all"]
 T = TypeVar("T")
 
 _log = logging.getLogger("compatapi")
+
+#: Characters. A shorter one is no secret but a word like "test", and masking it would garble every text that has it.
+_SHORTEST_KEY = 8
 
 
 @frozen
@@ -63,11 +67,17 @@ class Sender:
             try:
                 return self._attempt(wanted, call, stats, read)
             except CompatAPIError as error:
-                fill(error, {"stats": stats})
+                fill(self.mask(error), {"stats": stats})
                 pause = policy.delay(stats.attempts, error, random.random())
                 if pause is None:
                     call.end()
-                    _log.debug("%s %s failed: %s", wanted.method, _address(wanted), type(error).__name__)
+                    _log.debug(
+                        "%s %s failed: %s, request id %s",
+                        wanted.method,
+                        _address(wanted),
+                        type(error).__name__,
+                        error.request_id,
+                    )
                     raise
                 call.try_again()
                 event = RetryEvent(stats.attempts, policy.max_retries, pause, error)
@@ -102,6 +112,21 @@ class Sender:
             response.drop()
             raise
 
+    def mask(self, error: CompatAPIError) -> CompatAPIError:
+        """Take the key out of an error: some servers quote the one that they refuse."""
+        seen: list[BaseException | None] = []
+        one: BaseException | None = error
+        secret = self.key.reveal() if self.key is not None else ""
+        if len(secret) < _SHORTEST_KEY:
+            return error
+        while isinstance(one, CompatAPIError) and one not in seen:
+            seen.append(one)
+            one.args = _hide(one.args, secret)
+            for name, value in vars(one).items():
+                setattr(one, name, _hide(value, secret))
+            one = one.__cause__
+        return error
+
     def _status_error(self, response: HttpResponse) -> CompatAPIError:
         if response.status < 400:
             where = cut(response.headers.get("location", "nowhere"), 200)
@@ -109,11 +134,6 @@ class Sender:
         else:
             response.wait()
             body = _read_some(response, self.limits.error_body, keep_cut=True)
-        if self.key is not None:
-            key = self.key.reveal()
-            body = body.replace(key.encode(), b"***")
-            masked = ((name, value.replace(key, "***")) for name, value in response.headers.items())
-            response = evolve(response, headers=Headers(masked))
         return self.dialect.decode_error(response, body)
 
 
@@ -144,4 +164,18 @@ def _read_some(response: HttpResponse, limit: int, *, keep_cut: bool = False) ->
 
 
 def _address(wanted: HttpRequest) -> str:
-    return wanted.url.partition("?")[0]
+    parts = urlsplit(wanted.url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _hide(value: Any, secret: str) -> Any:
+    """The same value, with a secret masked in each text that it holds."""
+    if isinstance(value, str):
+        return value.replace(secret, "***")
+    if isinstance(value, Headers):
+        return Headers((name, _hide(text, secret)) for name, text in value.items())
+    if isinstance(value, dict):
+        return {_hide(name, secret): _hide(item, secret) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_hide(item, secret) for item in value]
+    return tuple(_hide(item, secret) for item in value) if type(value) is tuple else value

@@ -7,9 +7,10 @@ is an error that carries what was received. `ChatStream` adds the body of an `Ht
 
 from __future__ import annotations
 
+import logging
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from compatapi.accumulate import Accumulator, EndTracker, chunk_from_completion
@@ -31,6 +32,8 @@ from compatapi.http_types import HttpResponse, Limits
 from compatapi.stats import Stats
 
 __all__ = ["ChatStream", "StreamDecoder"]
+
+_log = logging.getLogger("compatapi")
 
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
@@ -274,8 +277,10 @@ class ChatStream:
         accumulate: bool = True,
         stats: Stats | None = None,
         started: float | None = None,
+        mask: Callable[[CompatAPIError], CompatAPIError] | None = None,
     ) -> None:
         self.response = response
+        self._mask = mask
         self.stats = stats or Stats()
         self._started = time.monotonic() if started is None else started
         self._decoder = decoder
@@ -331,6 +336,8 @@ class ChatStream:
         """End the stream. Idempotent, from any thread; a reader that waits wakes with `compatapi.errors.Cancelled`."""
         if not self._closed:
             self._closed = True
+            if not self._over:
+                self._log_end("closed")
             self._chunks.clear()  # which ends a loop that is in the middle of them
             self.response.close()
 
@@ -375,6 +382,7 @@ class ChatStream:
         self._chunks, self._batch = chunks, iter(chunks)
         self._count(chunks, start)
         if self._over:
+            self._log_end("ended")
             response.release()
         return True
 
@@ -400,4 +408,12 @@ class ChatStream:
         if isinstance(error, TransportError) and self._decoder.is_complete:
             return False  # the road broke behind the answer
         error.completion = self.completion
-        raise fill(error, {"request_id": self.response.request_id, "stats": self.stats})
+        self._log_end(f"failed: {type(error).__name__}")
+        fill(error, {"request_id": self.response.request_id, "stats": self.stats})
+        raise error if self._mask is None else self._mask(error)
+
+    def _log_end(self, how: str) -> None:
+        stats, seconds = self.stats, time.monotonic() - self._started
+        _log.debug(
+            "stream %s, request id %s, %d events after %.2f s", how, self.response.request_id, stats.events, seconds
+        )

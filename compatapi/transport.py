@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from compatapi.call import Call
 from compatapi.chunked import ChunkedDecoder
 from compatapi.errors import CompatAPIError, ConfigError, ConnectError, ConnectionLost, DecodeError, RequestTimeout, cut
-from compatapi.http_types import Headers, HttpRequest, HttpResponse
+from compatapi.http_types import Headers, HttpRequest, HttpResponse, show_url
 
 if TYPE_CHECKING:
     from compatapi.connections import Adapter
@@ -56,7 +56,7 @@ class Transport:
         self._verify, self._cert, self._proxies = verify, cert, proxies
         self._lock = threading.Lock()
         self._adapter: Adapter | None = None
-        self._pid = 0
+        self._pid = os.getpid()
         self._settings: dict[tuple[str, str], dict[str, Any]] = {}
 
     def send(self, request: HttpRequest, call: Call) -> HttpResponse:
@@ -81,6 +81,7 @@ class Transport:
             raw = adapter.send(prepared, stream=True, timeout=None, **settings).raw
         except Exception as error:
             call.detach()
+            _forget_frames(error)
             raise _translate(error, call, in_body=False, host=urlsplit(prepared.url).netloc) from error
         finally:
             current.call = None
@@ -94,9 +95,11 @@ class Transport:
 
     def close(self) -> None:
         """Close the idle connections. Answers that are being read go on."""
+        if self._pid != os.getpid():  # they are the parent's
+            return
         with self._lock:
             adapter, self._adapter = self._adapter, None
-        if adapter is not None and self._pid == os.getpid():
+        if adapter is not None:
             adapter.close()
 
     def _adapter_for(self, url: str) -> tuple[Adapter, dict[str, Any]]:
@@ -106,10 +109,13 @@ class Transport:
         from compatapi.connections import Adapter
 
         parts = urlsplit(url)
+        if self._pid != os.getpid():
+            # The child of a fork must not write into the connections of its parent, and the lock may be held for ever:
+            # by a thread that the fork left behind.
+            self._lock, self._adapter, self._pid = threading.Lock(), None, os.getpid()
         with self._lock:
-            if self._adapter is None or self._pid != os.getpid():
-                # The child of a fork must not write into the connections of its parent.
-                self._adapter, self._pid = Adapter(), os.getpid()
+            if self._adapter is None:
+                self._adapter = Adapter()
             key = (parts.scheme, parts.netloc)
             settings = self._settings.get(key)
             if settings is None:
@@ -130,7 +136,7 @@ def _prepare(request: HttpRequest) -> Any:
         prepared.prepare_method(request.method)
         prepared.prepare_url(request.url, None)
     except (requests.RequestException, ValueError) as error:
-        raise ConfigError(f"The URL {request.url!r} cannot be used: {cut(error, 200)}") from error
+        raise ConfigError(f"The URL {show_url(request.url)} cannot be used: {cut(error, 200)}") from error
     headers = CaseInsensitiveDict(
         {
             "User-Agent": "compatapi",
@@ -205,6 +211,7 @@ class _Exchange:
                     try:
                         piece = next(pieces, None)
                     except Exception as error:
+                        _forget_frames(error)
                         raise _translate(error, call, in_body=True) from error
                 if piece is None:
                     call.check()  # a socket that was shut down looks like the end of the body
@@ -279,6 +286,8 @@ def _read_chunked(raw: Any, file: Any) -> Iterator[bytes]:
             raise ConnectionLost("The connection was closed inside the answer")
         if piece := decoder.feed(data):
             yield piece
+        if decoder.failed is not None:  # before more is waited for
+            raise decoder.failed
     if decoder.left_over:
         _drop(raw)
     else:
@@ -346,6 +355,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             seen.add(id(item))
             yield item
             todo += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
+
+
+def _forget_frames(error: Exception) -> None:
+    """Their variables hold the request as it is sent, with the key, and tools that show errors print those."""
+    for cause in _causes(error):
+        cause.__traceback__ = None
+        if getattr(cause, "request", None) is not None:
+            cause.request = None  # type: ignore[attr-defined]
 
 
 def _any(causes: list[BaseException], *kinds: type[BaseException]) -> bool:

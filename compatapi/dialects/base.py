@@ -262,6 +262,8 @@ def is_error(value: Any) -> bool:
         return True
     if _path(value, "base_resp", "status_code") or _path(value, "Response", "Error"):
         return True
+    if isinstance(value.get("message"), str) and not {"choices", "type"} & value.keys():
+        return True  # of a gateway
     return not value.get("choices") and (("message" in value and "code" in value) or "detail" in value)
 
 

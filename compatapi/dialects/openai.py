@@ -153,7 +153,8 @@ def _encode_message(message: dict[str, Any], target: Target) -> dict[str, Any]:
 
 
 def _decode_body(body: bytes) -> Any:
-    value = jsontext.loads(body.strip())  # DeepSeek sends empty lines while the answer waits in its queue
+    # A byte order mark is no JSON, but ignored (RFC 8259, section 8.1); DeepSeek sends empty lines while one waits.
+    value = jsontext.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))
     if is_error(value):
         raise stream_error(value)
     return value

@@ -1,0 +1,1 @@
+"""The rows of the table of faults, by kind; ``faults.py`` joins them."""
