@@ -133,7 +133,7 @@ class Sender:
             body = f"the server sends the request on to {where}, which is not followed: set base_url".encode()
         else:
             response.wait()
-            body = _read_some(response, self.limits.error_body, keep_cut=True)
+            body = _read_error(response, self.limits.error_body)
         return self.dialect.decode_error(response, body)
 
 
@@ -143,24 +143,27 @@ def read_all(response: HttpResponse, limits: Limits) -> bytes:
     Raises:
         DecodeError: It is larger than the limit.
     """
-    body = _read_some(response, limits.body + 1)
-    if len(body) > limits.body:
-        raise DecodeError(f"The answer is larger than the limit of {limits.body:,} bytes")
-    return body
+    body = bytearray()
+    for piece in response.body:
+        body += piece
+        if len(body) > limits.body:
+            body.clear()
+            raise DecodeError(f"The answer is larger than the limit of {limits.body:,} bytes")
+    return bytes(body)
 
 
-def _read_some(response: HttpResponse, limit: int, *, keep_cut: bool = False) -> bytes:
-    """The body, up to a limit, or up to where it breaks off; the connection goes back if all of it was read."""
+def _read_error(response: HttpResponse, limit: int) -> bytes:
+    """The body of an error, up to a limit or to where it breaks off: a known status must not be lost."""
     body = bytearray()
     try:
         for piece in response.body:
             body += piece
             if len(body) >= limit:
+                del body[limit:]
                 break
-    except (ConnectionLost, DecodeError):  # a status that is known is worth more than the words behind it
-        if not keep_cut:
-            raise
-    return bytes(body[:limit])
+    except (ConnectionLost, DecodeError) as error:
+        _log.debug("the body of an error broke off: %s", type(error).__name__)
+    return bytes(body)
 
 
 def _address(wanted: HttpRequest) -> str:

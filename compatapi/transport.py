@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from compatapi.call import Call
 from compatapi.chunked import ChunkedDecoder
+from compatapi.compressed import decompressed
 from compatapi.errors import CompatAPIError, ConfigError, ConnectError, ConnectionLost, DecodeError, RequestTimeout, cut
 from compatapi.http_types import Headers, HttpRequest, HttpResponse, show_url
 
@@ -264,17 +265,17 @@ class _Exchange:
 
 def _read(raw: Any) -> Iterator[bytes]:
     """The body as it arrives, without its codings."""
-    file = getattr(getattr(raw, "_original_response", None), "fp", None)
-    encoding = raw.headers.get("content-encoding", "").lower()
-    if not {name.strip() for name in encoding.split(",")} <= _ENCODINGS:
+    encoding = raw.headers.get("content-encoding", "").strip().lower()
+    if encoding not in _ENCODINGS:
         raise DecodeError(f"The answer is compressed in a way that was not asked for: {cut(encoding, 80)!r}")
-    if raw.chunked and file is not None and not encoding:
-        yield from _read_chunked(raw, file)
-    elif raw.chunked and raw.supports_chunked_reads():
-        yield from raw.stream(_READ_SIZE, decode_content=True)
-    else:
-        while piece := raw.read1(_READ_SIZE, decode_content=True):
-            yield piece
+    file = getattr(getattr(raw, "_original_response", None), "fp", None)
+    pieces = _read_chunked(raw, file) if raw.chunked and file is not None else _read_plain(raw)
+    return decompressed(pieces, encoding) if encoding not in ("", "identity") else pieces
+
+
+def _read_plain(raw: Any) -> Iterator[bytes]:
+    while piece := raw.read1(_READ_SIZE, decode_content=False):
+        yield piece
 
 
 def _read_chunked(raw: Any, file: Any) -> Iterator[bytes]:

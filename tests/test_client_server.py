@@ -152,7 +152,7 @@ CUTS = {
     "clean end, chunked": (StreamReply(OPEN, done=False), IncompleteStreamError),
     "clean end, by length": (StreamReply(OPEN, framing="length", done=False), IncompleteStreamError),
     "clean end, by closing": (StreamReply(OPEN, framing="close", done=False), IncompleteStreamError),
-    "clean end, compressed": (StreamReply(OPEN, framing="close", encoding="gzip", end="cut"), IncompleteStreamError),
+    "clean end, compressed": (StreamReply(OPEN, framing="close", encoding="gzip", end="cut"), ConnectionLost),
     "half an event": (StreamReply([*OPEN, 'data: {"choices": [{"ind'], done=False), IncompleteStreamError),
     "half an event, by closing": (StreamReply([*OPEN, "data: {"], framing="close", end="cut"), IncompleteStreamError),
     "malformed chunk size": (Raw([HEAD, b"zz\r\n"]), ConnectionLost),

@@ -140,15 +140,20 @@ def client_for(fault, server):
     )
 
 
-def outcomes(fault, client):
-    """What each style sees; at the same time, unless the row says otherwise."""
-    styles = (*STREAMED, by_waiting)
+STYLES = (*STREAMED, by_waiting)
+
+
+def outcomes(fault, clients):
+    """What each style sees; at the same time, unless the row says otherwise.
+
+    Those at the same time have a client each: a connection that one gave back may be one that the server is closing.
+    """
     if not fault.in_turn:
-        threads = {style.__name__: Running(style, client) for style in styles}
+        threads = {style.__name__: Running(style, client) for style, client in zip(STYLES, clients, strict=True)}
         return {name: thread.result(HANGS) for name, thread in threads.items()}
     seen = {}
-    for style in styles:
-        seen[style.__name__] = Running(style, client).result(HANGS)
+    for style in STYLES:
+        seen[style.__name__] = Running(style, clients[0]).result(HANGS)
         time.sleep(0.1)  # what the server says too much has to come before the next request, or nobody can tell
     return seen
 
@@ -177,8 +182,8 @@ def check_error(fault, error):
 def test_fault(fault):
     """In each style the program gets and keeps what the table says, and no connection stays open."""
     with server_of(fault) as server:
-        client = client_for(fault, server)
-        seen = outcomes(fault, client)
+        clients = [client_for(fault, server) for _ in STYLES]
+        seen = outcomes(fault, clients)
         assert {style: expected_of(fault, style) for style in seen} == {
             style: (outcome.error and type(outcome.error), outcome.kept) for style, outcome in seen.items()
         }
@@ -191,7 +196,8 @@ def test_fault(fault):
         assert ("on_done" if fault.gets is None else "on_error") == last[-1]
         assert {"on_text"} >= {*last[:-1]}
         assert len(server.requests) <= len(seen)
-        client.close()
+        for client in clients:
+            client.close()
         assert server.wait_until(lambda: server.open_connections == 0, 1.0)
 
 

@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 import compatapi
-from calls import REQUEST, client_of, error_of, hard_limit  # noqa: F401
+from calls import REQUEST, hard_limit  # noqa: F401
 from compatapi import errors
 from compatapi.chat_types import ChatCompletion, Choice, Message
 from compatapi.convert import from_dict, to_dict
@@ -15,6 +15,7 @@ from compatapi.errors import CompatAPIError
 from compatapi.http_types import Headers
 from compatapi.stats import Stats
 from compatapi.testing import ScriptedServer, StreamReply, chat_chunks, error_reply
+from jobs import ask, give_back, raise_it
 from wire_examples import WIRE_CLASSES, full_json, minimal
 
 COMMON = {
@@ -46,22 +47,6 @@ def full_error(cls):
 def examples(classes):
     """Of each wire class: one with every field, and one with what it demands."""
     return [value for cls in classes for value in (from_dict(cls, full_json(cls)), minimal(cls))]
-
-
-def give_back(value):
-    """For a worker process: what it was given."""
-    return value
-
-
-def raise_it(error):
-    """For a worker process: fail with an error."""
-    raise error
-
-
-def ask(url):
-    """For a worker process: a call that fails, and one that succeeds."""
-    error = error_of(errors.RateLimitError, client_of(url).chat_completion, REQUEST)
-    return error, client_of(url).chat_completion_stream(REQUEST, lambda chunk: None)
 
 
 # The parent of these tests has threads, with which a fork of a pool is a gamble; forks are tested above.

@@ -191,12 +191,9 @@ _TOO_LONG_WORDS = ("maximum context length", "context window", "context length",
 def error_from_status(response: HttpResponse, body: bytes, *, now: float) -> APIStatusError:
     """The error for an answer with a status that says no. ``now`` is the Unix time in seconds."""
     status = response.status
-    try:
-        value: Any = jsontext.loads(body) if body.strip() else None
-    except DecodeError:
-        value = cut(body, 4000)
+    value = _decode_error_body(body)
     fields = read_error(value)
-    said = cut(fields.pop("message") or body.strip() or response.reason)
+    said = cut(fields.pop("message") or body[:4000].strip() or response.reason)
     fields["request_id"] = response.request_id or fields.get("request_id")
     codes = {str(fields.get(name)).lower() for name in ("code", "type")}
     too_long = bool(codes & _TOO_LONG) or (status == 400 and any(words in said.lower() for words in _TOO_LONG_WORDS))
@@ -208,6 +205,17 @@ def error_from_status(response: HttpResponse, body: bytes, *, now: float) -> API
         retry_after=parse_retry_after(response.headers, now),
         body=value,
     )
+
+
+def _decode_error_body(body: bytes) -> Any:
+    if not body or body.isspace():
+        return None
+    if body[:100].lstrip()[:1] in (b"{", b"[", b'"'):  # else it is a page or a text, of any size
+        try:
+            return jsontext.loads(body)
+        except DecodeError:
+            pass
+    return cut(body, 4000)
 
 
 def stream_error(value: Any) -> StreamError:
