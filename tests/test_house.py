@@ -15,6 +15,7 @@ ROOT = Path(compatapi.__file__).parent
 STOREYS = (
     ("errors", "stats"),
     ("wire", "jsontext", "http_types", "framing", "chunked", "compressed"),
+    ("message_types",),
     ("chat_types",),
     ("service_types", "quirks", "toolcalls", "call", "retry"),
     ("shapes",),
