@@ -5,6 +5,7 @@ An annotated assignment states the type that a user sees.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,32 @@ from compatapi import (
     ChatCompletion,
     ChatCompletionChunk,
     ChatCompletionRequest,
+    ChatStream,
     ChunkChoice,
+    Client,
     CompatAPIError,
     DecodeError,
     Delta,
+    Dialect,
     Embedding,
     EmbeddingRequest,
     EmbeddingResponse,
     FilePart,
+    Frame,
     FunctionCall,
     ImagePart,
+    Limits,
     Message,
     Model,
+    NDJSONDecoder,
     RequestTimeout,
     ResponseFormat,
+    SSEDecoder,
+    StreamDecoder,
+    StreamHandle,
     StreamOptions,
     TextPart,
+    Timeouts,
     Tool,
     ToolCall,
     Usage,
@@ -166,3 +177,49 @@ def errors(error: CompatAPIError) -> str:
         path: tuple[str | int, ...] = error.path
         return f"{path} {error.position}"
     return f"{error.message} {so_far}"
+
+
+def client_calls(request: ChatCompletionRequest) -> None:
+    """Each style has its own type: a completion, a stream, a handle."""
+    with Client("openai", api_key="none", timeouts=Timeouts(idle=30), max_retries=0) as client:
+        completion: ChatCompletion = client.chat_completion(request, headers={"X-Team": "a"})
+        stream: ChatStream = client.chat_completion_stream(request, timeouts=Timeouts(total=60))
+        with stream as same:
+            for chunk in same:
+                text: str = chunk.text
+                print(text)
+        status: int = stream.response.status
+        seconds: float | None = stream.stats.first_text
+        whole: ChatCompletion = client.chat_completion_stream(request, lambda chunk: print(chunk.text))
+        told: ChatCompletion = client.chat_completion_stream(request, on_chunk=show, on_usage=print)
+        handle: StreamHandle = client.start_stream(request, on_text=print, on_done=finish, post=post)
+        done: bool = handle.cancel()
+        result: ChatCompletion = handle.result(timeout=1.0)
+        models: list[Model] = client.models()
+        answer: EmbeddingResponse = client.embeddings("m", ["a", "b"])
+    print(completion, status, seconds, whole, told, done, result, models, answer)
+
+
+def show(chunk: ChatCompletionChunk) -> None:
+    """A callback for chunks."""
+    print(chunk.text, chunk.reasoning, chunk.finish_reason)
+
+
+def finish(completion: ChatCompletion) -> None:
+    """A callback for the end."""
+    print(completion.text, completion.usage)
+
+
+def post(function: Callable[..., object], *arguments: object) -> None:
+    """What brings a callback to another thread."""
+    function(*arguments)
+
+
+def decoders(data: bytes, dialect: Dialect) -> list[ChatCompletionChunk]:
+    """The decoders without a network."""
+    frames: list[Frame] = SSEDecoder().feed(data)
+    lines: list[Frame] = NDJSONDecoder(max_event_bytes=1000).close()
+    decoder: StreamDecoder = StreamDecoder(dialect, ChatCompletionRequest("m", []), limits=Limits(event=1000))
+    chunks: list[ChatCompletionChunk] = decoder.feed(data) + decoder.close()
+    print(frames, lines, decoder.completion)
+    return chunks
