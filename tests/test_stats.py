@@ -1,5 +1,6 @@
 """The numbers of a call, against a server that keeps a pace; errors carry them."""
 
+import threading
 import time
 
 import pytest
@@ -156,7 +157,10 @@ def test_errors_of_a_handle():
     with ScriptedServer(StreamReply(SAID, done=False), StreamReply(SAID, end="stall")) as server:
         client = client_of(server)
         assert 3 == error_of(IncompleteStreamError, client.start_stream(REQUEST).result, 5).stats.events
-        handle = client.start_stream(REQUEST, on_text=lambda text: handle.cancel())
+        said = threading.Event()
+        handle = client.start_stream(REQUEST, on_text=lambda text: said.set())
+        assert said.wait(5)
+        handle.cancel()
         assert error_of(Cancelled, handle.result, 5).stats.attempts == 1
 
 
