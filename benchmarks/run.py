@@ -7,6 +7,7 @@ the ratios mean anything: machines differ, and the same machine differs from min
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.metadata
 import json
 import platform
@@ -127,6 +128,7 @@ CLIENTS: dict[str, Callable[[int], int]] = {
 
 def measure(client: Callable[[int], int], port: int, expected: int) -> float:
     """Microseconds of CPU for each chunk of one stream."""
+    gc.collect()  # what the client before has left behind is not this one's
     start = time.process_time()
     count = client(port)
     spent = time.process_time() - start
