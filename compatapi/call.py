@@ -154,11 +154,6 @@ class Call:
                 self._why, self._can_try_again = None, False
                 self._stopped.clear()
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether somebody or some clock stopped it."""
-        return self._why is not None
-
     def error(self) -> CompatAPIError | None:
         """Why the call was stopped, or ``None``."""
         return self._why() if self._why is not None else None
@@ -204,7 +199,7 @@ class Call:
 def _shut(sock: socket.socket) -> None:
     try:
         # The close that follows has to reset the connection. Linux tells a peer of no more room once reading is shut
-        # down, so a server that waits for room would otherwise wait on for a minute or more.
+        # down, so a server that waits for room would otherwise wait on for many seconds.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:  # it is shut already, or was never connected
