@@ -154,6 +154,11 @@ class Call:
                 self._why, self._can_try_again = None, False
                 self._stopped.clear()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody or some clock stopped it."""
+        return self._why is not None
+
     def error(self) -> CompatAPIError | None:
         """Why the call was stopped, or ``None``."""
         return self._why() if self._why is not None else None
