@@ -34,6 +34,10 @@ from compatapi.wire import Extra, Extras, extras_of
 
 __all__ = ["Accumulator", "EndTracker", "chunk_from_completion"]
 
+#: Extra fields of messages that come as lists of pieces, to be joined to what can be sent back.
+_PIECED = ("reasoning_details", "content_blocks")
+#: Texts in such pieces that grow.
+_GROWING = frozenset({"text", "summary", "data", "signature", "partial_json"})
 #: Padding against the guessing of packet sizes (OpenAI, Mistral); of no use in an answer.
 _PADDING = frozenset({"obfuscation", "p"})
 
@@ -56,9 +60,9 @@ class _ChoiceSoFar:
     raw_finish_reason: str | None = None
     reasoning_name: str | None = None  # the wire's own name for reasoning text, where it differs
     reasoning_said: bool = False  # whether the wire itself spoke of reasoning_content
-    details: list[Any] = field(factory=list)
+    pieced: dict[str, list[Any]] = field(factory=dict)
     extras: Extras = field(factory=extras_of(ChunkChoice, Choice))
-    message_extras: Extras = field(factory=extras_of(Delta, Message, without=("reasoning", "reasoning_details")))
+    message_extras: Extras = field(factory=extras_of(Delta, Message, without=("reasoning", *_PIECED)))
 
     def add(self, choice: ChunkChoice) -> None:
         delta = choice.delta
@@ -73,8 +77,8 @@ class _ChoiceSoFar:
             self.reasoning.append(delta.reasoning_content)
             if not self.reasoning_said:
                 self.reasoning_said = "reasoning_content" not in delta.readings
-        if raw and ("reasoning" in raw or "reasoning_details" in raw):
-            self._note_reasoning(delta)
+        if raw and ("reasoning" in raw or "reasoning_details" in raw or "content_blocks" in raw):
+            self._note_pieces(delta)
         if delta.refusal:
             self.refusal.append(delta.refusal)
         if delta.tool_calls:
@@ -91,12 +95,13 @@ class _ChoiceSoFar:
         self.extras.add(choice)
         self.message_extras.add(delta)
 
-    def _note_reasoning(self, delta: Delta) -> None:
+    def _note_pieces(self, delta: Delta) -> None:
         if "reasoning_content" in delta.readings and isinstance(delta.extra.get("reasoning"), str):
             self.reasoning_name = "reasoning"
-        details = delta.extra.get("reasoning_details")
-        if isinstance(details, list):
-            _merge_details(self.details, details)
+        for name in _PIECED:
+            pieces = delta.extra.get(name)
+            if isinstance(pieces, list):
+                _merge_pieces(self.pieced.setdefault(name, []), pieces)
 
     def _add_rare(self, delta: Delta) -> None:
         if delta.function_call is not None:
@@ -114,8 +119,8 @@ class _ChoiceSoFar:
 
     def build(self) -> Choice:
         calls, extra = self.slots.calls, Extra(self.message_extras.fields)
-        if self.details:
-            extra["reasoning_details"] = [d.build() if isinstance(d, _Detail) else d for d in self.details]
+        for name, pieces in self.pieced.items():
+            extra[name] = [piece.build() if isinstance(piece, _Growing) else piece for piece in pieces]
         message = Message(
             self.role or "assistant",
             _text(self.content),
@@ -182,6 +187,7 @@ class Accumulator:
         self._fields: dict[str, Any] = {}
         self._missing: tuple[str, ...] = ("id", "created", "model", "system_fingerprint")
         self._extras = extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)()
+        self._raw: dict[str, Any] | None = None
         self._version = 0
         self._built_version = 0
         self._built = ChatCompletion()
@@ -194,11 +200,14 @@ class Accumulator:
             if so_far is None:
                 so_far = self._choices[choice.index] = _ChoiceSoFar(choice.index)
             so_far.add(choice)
+        self._version += 1
         usage = chunk.usage
         if usage is not None and has_counts(usage):
             self.usage = usage
-        self._add_fields(chunk)
-        self._version += 1
+        raw = chunk._extra
+        if raw is None or raw is not self._raw:  # else it is what the chunk before was, but for its text
+            self._raw = raw
+            self._add_fields(chunk)
 
     @property
     def completion(self) -> ChatCompletion:
@@ -234,39 +243,43 @@ def has_counts(usage: Usage) -> bool:
     return any(n is not None for n in (usage.total_tokens, usage.completion_tokens, usage.prompt_tokens))
 
 
-class _Detail:
-    """A reasoning detail while it grows."""
+class _Growing:
+    """One detail of reasoning, or one block of content, while it grows."""
 
     def __init__(self) -> None:
         self._fields: dict[str, Any] = {}
-        self._pieces: dict[str, list[str]] = {}
+        self._texts: dict[str, list[str]] = {}
+        self._citations: list[Any] = []
 
-    def takes(self, detail: dict[str, Any]) -> bool:
-        """Whether ``detail`` goes on with this one: same type and index, and no other id."""
+    def takes(self, piece: dict[str, Any]) -> bool:
+        """Whether ``piece`` goes on with this one: same type and index, and no other id."""
         fields = self._fields
-        same = all(fields.get(key) == detail.get(key) for key in ("type", "index"))
-        return same and (not fields.get("id") or not detail.get("id") or fields["id"] == detail["id"])
+        same = all(fields.get(key) == piece.get(key) for key in ("type", "index"))
+        return same and (not fields.get("id") or not piece.get("id") or fields["id"] == piece["id"])
 
-    def add(self, detail: dict[str, Any]) -> None:
-        for key, value in detail.items():
-            if key in ("text", "summary", "data") and isinstance(value, str):
-                self._pieces.setdefault(key, []).append(value)
+    def add(self, piece: dict[str, Any]) -> None:
+        for key, value in piece.items():
+            if key in _GROWING and isinstance(value, str):
+                self._texts.setdefault(key, []).append(value)
+            if key == "citations" and isinstance(value, list):
+                self._citations += value
             if value is not None or key not in self._fields:
                 self._fields[key] = value
 
     def build(self) -> dict[str, Any]:
-        return self._fields | {key: "".join(pieces) for key, pieces in self._pieces.items()}
+        made = self._fields | {key: "".join(texts) for key, texts in self._texts.items()}
+        return made | ({"citations": list(self._citations)} if self._citations else {})
 
 
-def _merge_details(into: list[Any], details: list[Any]) -> None:
-    """Join pieces of one reasoning detail, so that it can be sent back as one."""
-    for detail in details:
-        if not isinstance(detail, dict):
-            into.append(detail)
+def _merge_pieces(into: list[Any], pieces: list[Any]) -> None:
+    """Join the pieces of one thing, so that it can be sent back as one."""
+    for piece in pieces:
+        if not isinstance(piece, dict):
+            into.append(piece)
             continue
-        if not into or not isinstance(into[-1], _Detail) or not into[-1].takes(detail):
-            into.append(_Detail())
-        into[-1].add(detail)
+        if not into or not isinstance(into[-1], _Growing) or not into[-1].takes(piece):
+            into.append(_Growing())
+        into[-1].add(piece)
 
 
 def _joined(old: list[TokenLogprob] | None, new: list[TokenLogprob] | None) -> list[TokenLogprob] | None:

@@ -12,6 +12,7 @@ __all__ = ["ChunkedDecoder"]
 
 #: Bytes of a line with a size and its extensions, and of all trailer fields together.
 _MAX_LINE = 16 * 1024
+_MAX_SIZES = 256
 _HEX = b"0123456789abcdefABCDEF"
 
 
@@ -32,6 +33,7 @@ class ChunkedDecoder:
         self._need = 0  # what is missing of the current chunk, its line end included; 0 between chunks
         self._in_trailer = False
         self._trailer_size = 0
+        self._sizes: dict[bytes, int] = {}  # what was read before: the chunks of one stream have few sizes
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of the body that ``data`` holds, possibly none.
@@ -53,7 +55,7 @@ class ChunkedDecoder:
     def _take(self, data: bytes, out: list[bytes]) -> None:
         if self._rest:
             data, self._rest = self._rest + data, b""
-        start, end, need = 0, len(data), self._need
+        start, end, need, sizes = 0, len(data), self._need, self._sizes
         while start < end and not self.done:
             if need == 0:
                 stop = data.find(b"\n", start)
@@ -61,15 +63,19 @@ class ChunkedDecoder:
                     self._rest = data[start:]
                     self._check_size(len(self._rest))
                     break
-                need = self._read_line(data[start:stop])
+                line = data[start:stop]
+                need = sizes.get(line) or self._read_line(line)
                 start = stop + 1
-            elif end - start >= need:
-                if data[start + need - 2 : start + need] != b"\r\n":
+            if need == 0:
+                continue
+            stop = start + need - 2
+            if stop + 2 <= end:
+                if not data.startswith(b"\r\n", stop):
                     raise ConnectionLost("The chunked coding of the answer is broken: a chunk has no end")
-                out.append(data[start : start + need - 2])
-                start += need
+                out.append(data[start:stop])
+                start = stop + 2
                 need = 0
-            else:
+            elif start < end:
                 piece = data[start : min(end, start + need - 2)]
                 out.append(piece)
                 need -= len(piece)
@@ -81,7 +87,7 @@ class ChunkedDecoder:
 
     def _read_line(self, line: bytes) -> int:
         """Read a line between chunks; the bytes that the chunk behind it has, with its line end."""
-        line = line.removesuffix(b"\r")
+        whole, line = line, line.removesuffix(b"\r")
         if self._in_trailer:
             self._trailer_size += len(line)
             self._check_size(self._trailer_size)
@@ -92,7 +98,12 @@ class ChunkedDecoder:
             raise ConnectionLost(f"The chunked coding of the answer is broken: {cut(line, 40)!r} is no size")
         size = int(digits, 16)
         self._in_trailer = size == 0
-        return size + 2 if size else 0
+        if size == 0:
+            self._sizes.clear()  # a line of the trailer is never one of these
+            return 0
+        if len(whole) < 16 and len(self._sizes) < _MAX_SIZES:
+            self._sizes[whole] = size + 2
+        return size + 2
 
     def _check_size(self, size: int) -> None:
         if size > _MAX_LINE:

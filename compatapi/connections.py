@@ -182,6 +182,15 @@ class Adapter(HTTPAdapter):
 
     def __init__(self) -> None:
         super().__init__(pool_connections=20, pool_maxsize=100)
+        self._pools: dict[str, Any] = {}
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        """The pool for a URL. Settings never change for a host here, so that finding it again is a look in a table."""
+        origin = "/".join(request.url.split("/", 3)[:3])
+        pool = self._pools.get(origin)
+        if pool is None or pool.pool is None:  # urllib3 closes those that were not used for long
+            pool = self._pools[origin] = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return pool
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

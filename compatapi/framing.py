@@ -131,16 +131,22 @@ class SSEDecoder:
         frames: list[Frame] = []
         limit = self._lines.limit
         for line in self._lines.split(data):
+            if not line:
+                if self._data is None:
+                    self._event = b""  # rule 25: an event without data is none, and its type is dropped
+                    self.last_event_id = self._id  # rule 24
+                elif self._event:
+                    frames.append(self._dispatch(self._data))
+                else:  # as most are: the same without a call
+                    self.last_event_id = event_id = self._id
+                    frames.append(Frame(self._data.decode("utf-8", "replace"), "message", event_id, self.retry))
+                    self._data, self._size = None, 0
+                continue
             if line[:6] == b"data: " and self._data is None:  # rule 13: one space goes, only one
                 self._data = line[6:]
                 self._size = len(line)
-            elif line:
-                self._read_field(line)
-            elif self._data is not None:
-                frames.append(self._dispatch(self._data))
             else:
-                self._event = b""  # rule 25: an event without data is none, and its type is dropped
-                self.last_event_id = self._id  # rule 24
+                self._read_field(line)
             if self._size > limit or len(line) > limit:
                 self._size = limit + 1
                 break

@@ -76,11 +76,18 @@ class ToolCallSlots:
 
     def __init__(self) -> None:
         self.calls: dict[int, GrowingCall] = {}
-        self._by_index: dict[int, int] = {}  # the index of the wire -> the slot that it means now
+        self._by_index: dict[int | None, int] = {}  # the index of the wire -> the slot that it means now
         self._last = -1
 
     def add(self, fragments: list[ToolCallDelta]) -> list[int]:
         """Take the fragments of one delta; return the slot of each."""
+        if len(fragments) == 1:  # as most are: more arguments for a call that is known by its index
+            fragment = fragments[0]
+            slot, function = self._by_index.get(fragment.index, -1), fragment.function
+            if slot >= 0 and function is not None and not (function.name or fragment.id or fragment.custom):
+                self.calls[slot].add(fragment)
+                self._last = slot
+                return [slot]
         return [self._add(fragment, place, len(fragments)) for place, fragment in enumerate(fragments)]
 
     def _add(self, fragment: ToolCallDelta, place: int, count: int) -> int:

@@ -36,6 +36,8 @@ _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 _READ_SIZE = 65536
 #: Seconds and bytes spent behind the end of an answer to save the connection for the next one.
 _DRAIN_SECONDS, _DRAIN_BYTES = 0.05, 65536
+#: Addresses that are kept ready to be sent to; a client has a handful.
+_MOST_URLS = 64
 
 
 class Transport:
@@ -59,6 +61,7 @@ class Transport:
         self._adapter: Adapter | None = None
         self._pid = os.getpid()
         self._settings: dict[tuple[str, str], dict[str, Any]] = {}
+        self._urls: dict[str, str] = {}  # as they are sent; checking and quoting one costs more than sending it
 
     def send(self, request: HttpRequest, call: Call) -> HttpResponse:
         """Send a request and wait for the head of the answer. The body comes as it arrives.
@@ -73,7 +76,7 @@ class Transport:
         from compatapi.connections import current
 
         call.check()
-        prepared = _prepare(request)
+        prepared = self._prepare(request)
         adapter, settings = self._adapter_for(prepared.url)
         call.start_clock("connect")
         current.call = call
@@ -103,6 +106,36 @@ class Transport:
         if adapter is not None:
             adapter.close()
 
+    def _prepare(self, request: HttpRequest) -> Any:
+        import requests
+        from requests.structures import CaseInsensitiveDict
+
+        prepared = requests.PreparedRequest()
+        prepared.method = request.method
+        if request.url in self._urls:
+            prepared.url = self._urls[request.url]
+        else:
+            try:
+                prepared.prepare_url(request.url, None)
+            except (requests.RequestException, ValueError) as error:
+                raise ConfigError(f"The URL {show_url(request.url)} cannot be used: {cut(error, 200)}") from error
+            if len(self._urls) < _MOST_URLS:
+                self._urls[request.url] = str(prepared.url)
+        headers = CaseInsensitiveDict(
+            {
+                "User-Agent": "compatapi",
+                # Compressed, a piece may wait in the compressor of a proxy for the ones after it.
+                "Accept-Encoding": "identity" if request.stream else "gzip, deflate",
+                **request.headers,
+            }
+        )
+        for name, value in headers.items():
+            _check_header(name, value)
+        if request.body is not None:
+            headers["Content-Length"] = str(len(request.body))
+        prepared.headers, prepared.body = headers, request.body
+        return prepared
+
     def _adapter_for(self, url: str) -> tuple[Adapter, dict[str, Any]]:
         """The adapter of this process, and what requests makes of the environment for that host."""
         import requests
@@ -126,32 +159,6 @@ class Transport:
                 settings = {name: found[name] for name in ("verify", "cert", "proxies")}
                 self._settings[key] = settings
             return self._adapter, settings
-
-
-def _prepare(request: HttpRequest) -> Any:
-    import requests
-    from requests.structures import CaseInsensitiveDict
-
-    prepared = requests.PreparedRequest()
-    try:
-        prepared.prepare_method(request.method)
-        prepared.prepare_url(request.url, None)
-    except (requests.RequestException, ValueError) as error:
-        raise ConfigError(f"The URL {show_url(request.url)} cannot be used: {cut(error, 200)}") from error
-    headers = CaseInsensitiveDict(
-        {
-            "User-Agent": "compatapi",
-            # Compressed, a piece may wait in the compressor of a proxy for the ones after it.
-            "Accept-Encoding": "identity" if request.stream else "gzip, deflate",
-            **request.headers,
-        }
-    )
-    for name, value in headers.items():
-        _check_header(name, value)
-    if request.body is not None:
-        headers["Content-Length"] = str(len(request.body))
-    prepared.headers, prepared.body = headers, request.body
-    return prepared
 
 
 def _check_header(name: str, value: str) -> None:
