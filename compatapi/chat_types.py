@@ -190,6 +190,7 @@ class _RequestOptions(WireType):
     functions: tuple[FunctionDefinition | dict[str, Any], ...] | None = field(default=None, converter=_functions)
     function_call: str | dict[str, Any] | None = None
     reasoning_effort: str | None = None
+    thinking_budget: int | None = None
     verbosity: str | None = None
     modalities: tuple[str, ...] | None = field(default=None, converter=_strings)
     audio: AudioOptions | dict[str, Any] | None = None
@@ -211,7 +212,10 @@ class ChatCompletionRequest(_RequestOptions):
     """A request for a chat completion: the model and the conversation, everything else by keyword.
 
     Every field of the OpenAI API reference is here; a field of one vendor alone goes into ``extra={...}`` and is sent
-    beside the others. Messages, tools and response formats may be plain dicts, which are sent as they are.
+    beside the others. Messages, tools and response formats may be plain dicts.
+
+    How much the model shall think is said by ``reasoning_effort`` ("none", "minimal", "low", "medium", "high", "xhigh",
+    "max") or by ``thinking_budget`` (tokens, 0 for none), for every host in its own words.
     """
 
     model: str

@@ -13,6 +13,7 @@ from compatapi.callbacks import Callbacks, Teller, last_word
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ToolCall, Usage
 from compatapi.dialects import get_dialect
 from compatapi.dialects.base import Dialect, Provider
+from compatapi.dialects.thinktags import split_completion
 from compatapi.errors import ConfigError, StopStream
 from compatapi.handle import StreamHandle
 from compatapi.http_types import HttpRequest, HttpResponse, Limits, Secret, Target, show_url
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         headers: Mapping[str, str]
         query: Mapping[str, str]
         body: Mapping[str, Any]
+        on_unsupported: str | None
         on_retry: Callable[[RetryEvent], object] | None
 
     class CallbackKeywords(CallKeywords, total=False):
@@ -73,10 +75,13 @@ class Client:
         cert: As in requests: a client certificate.
         proxies: As in requests: scheme to URL; left out, the environment says.
         on_retry: Called with a `RetryEvent` before the pause of each retry.
+        on_unsupported: What to do about a field or part of a request that the host's dialect has no word for:
+            ``"raise"`` a `compatapi.errors.ConfigError` before anything is sent, or ``"drop"`` it with a line in the
+            log.
         limits: How much of an answer is taken in before it is refused.
 
     Every call takes ``timeouts``, ``max_retries``, ``headers``, ``query``, ``body`` (fields to set in the JSON body;
-    ``None`` removes one) and ``on_retry`` for itself.
+    ``None`` removes one), ``on_unsupported`` and ``on_retry`` for itself.
 
     Raises:
         ConfigError: The provider is unknown, or the key or URL is missing or unusable.
@@ -97,6 +102,7 @@ class Client:
         cert: str | tuple[str, str] | None = None,
         proxies: Mapping[str, str] | None = None,
         on_retry: Callable[[RetryEvent], object] | None = None,
+        on_unsupported: str = "raise",
         limits: Limits | None = None,
     ) -> None:
         api_key = Secret(api_key) if isinstance(api_key, str) else api_key  # tracebacks show local variables
@@ -116,6 +122,7 @@ class Client:
             quirks=row.quirks,
             headers={**from_environment(row.header_env), **(headers or {})},
             query={**from_environment(row.query_env), **(query or {})},
+            on_unsupported=_check_unsupported(on_unsupported) or "raise",
         )
         transport = Transport(verify=verify, cert=cert, proxies=proxies)
         self._sender = Sender(transport, self.dialect, self.limits, self._target.api_key)
@@ -146,6 +153,7 @@ class Client:
             "cert": cert,
             "proxies": proxies,
             "on_retry": self._on_retry,
+            "on_unsupported": self._target.on_unsupported,
             "limits": self.limits,
         }
         return _make_client, (self.provider, options)
@@ -179,7 +187,10 @@ class Client:
                     for _ in stream:
                         pass
                 return stream.completion
-            return self.dialect.decode_completion(read_all(response, self.limits))
+            completion = self.dialect.decode_completion(read_all(response, self.limits), request)
+            if self.provider.quirks.think_tags:
+                split_completion(completion)
+            return completion
 
         extra = CallOptions(**options)
         wanted = self.dialect.encode_request(request, self._target_for(extra), False)
@@ -285,8 +296,20 @@ class Client:
             CompatAPIError: Any other of `compatapi.errors`.
         """
         extra = CallOptions(**options)
-        wanted = self.dialect.encode_models(self._target_for(extra))
-        return self._run(wanted, extra, lambda response, _: self.dialect.decode_models(read_all(response, self.limits)))
+        target = self._target_for(extra)
+
+        def read(response: HttpResponse, _: Stats) -> tuple[list[Model], HttpRequest | None]:
+            body = read_all(response, self.limits)
+            page = self.dialect.decode_models(body)
+            return page, self.dialect.encode_more_models(target, body) if page else None
+
+        found, wanted = self._run(self.dialect.encode_models(target), extra, read)
+        asked: set[str] = set()
+        while wanted is not None and wanted.url not in asked:  # a relay that ignores the page would never end
+            asked.add(wanted.url)
+            page, wanted = self._run(wanted, extra, read)
+            found += page
+        return found
 
     def embeddings(
         self,
@@ -318,19 +341,25 @@ class Client:
 
     def _target_for(self, options: CallOptions) -> Target:
         target = self._target
-        if not (options.headers or options.query or options.body):
+        if not (options.headers or options.query or options.body or options.on_unsupported):
             return target
         return evolve(
             target,
             headers={**target.headers, **(options.headers or {})},
             query={**target.query, **(options.query or {})},
             body=options.body or {},
+            on_unsupported=options.on_unsupported or target.on_unsupported,
         )
 
     def _decoder(self, request: ChatCompletionRequest) -> StreamDecoder:
-        ends_without_mark = self.provider.quirks.ends_without_mark
+        quirks = self.provider.quirks
         return StreamDecoder(
-            self.dialect, request, limits=self.limits, ends_without_mark=ends_without_mark, accumulate=False
+            self.dialect,
+            request,
+            limits=self.limits,
+            ends_without_mark=quirks.ends_without_mark,
+            think_tags=quirks.think_tags,
+            accumulate=False,
         )
 
     def _encode_stream(self, request: ChatCompletionRequest, options: CallOptions) -> HttpRequest:
@@ -355,6 +384,10 @@ class Client:
         on_retry: Callable[[RetryEvent], object] | None,
     ) -> ChatStream:
         def read(response: HttpResponse, stats: Stats) -> ChatStream:
+            if self.provider.quirks.errors_with_200 and response.media_type == "application/json":
+                body = read_all(response, self.limits)
+                self.dialect.decode_completion(body, request)  # raises the error, here where the call stands
+                response = evolve(response, body=iter([body]))
             return ChatStream(
                 response, self._decoder(request), stats=stats, started=call.started, mask=self._sender.mask
             )
@@ -405,6 +438,12 @@ def _check_timeouts(timeouts: Timeouts | None) -> Timeouts | None:
     return timeouts
 
 
+def _check_unsupported(what: str | None) -> str | None:
+    if what not in (None, "raise", "drop"):
+        raise ConfigError(f"on_unsupported is 'raise' or 'drop'; this is {what!r}")
+    return what
+
+
 def _check_function(name: str, function: T) -> T:
     if function is not None and not callable(function):
         raise ConfigError(f"{name} has to be a function; this is a {type(function).__name__}")
@@ -424,6 +463,7 @@ class CallOptions:
     headers: Mapping[str, str] | None = field(default=None, repr=False)  # they may hold a key
     query: Mapping[str, str] | None = field(default=None, repr=False)
     body: Mapping[str, Any] | None = None
+    on_unsupported: str | None = field(default=None, converter=_check_unsupported)
     on_retry: Callable[[RetryEvent], object] | None = field(default=None, converter=_check_on_retry)
 
 

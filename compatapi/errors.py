@@ -196,7 +196,13 @@ class ServerError(APIStatusError):
 
 
 class StreamError(APIError):
-    """An error that came inside a stream, or in an answer with status 200."""
+    """An error that came inside a stream, or in an answer with status 200.
+
+    Attributes:
+        status_code: The HTTP status that the server's code stands for, where that is known; the answer's own was 200.
+    """
+
+    status_code: int | None = None
 
 
 class DecodeError(CompatAPIError):

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-__all__ = ["Headers", "HttpRequest", "HttpResponse", "Limits", "Quirks", "Secret", "Target"]
+__all__ = ["Headers", "HttpRequest", "HttpResponse", "Limits", "Quirks", "Secret", "Target", "ThinkingWords"]
 
 #: Response headers that name the request for the server's support, in order of preference.
 _REQUEST_ID_HEADERS = (
@@ -219,34 +219,67 @@ class Limits:
 
 
 @frozen
+class ThinkingWords:
+    """How a host is told to think: body fields, as data. A path is a sequence of keys into the body.
+
+    Attributes:
+        on: Fields that switch reasoning on.
+        off: Fields that switch it off, or ``None`` where that cannot be said.
+        effort: Path of the effort, or empty where the host knows none.
+        budget: Path of the budget in tokens, or empty where the host knows none.
+    """
+
+    on: Mapping[str, Any] = field(factory=dict)
+    off: Mapping[str, Any] | None = field(factory=lambda: {"reasoning_effort": "none"})
+    effort: tuple[str, ...] = ("reasoning_effort",)
+    budget: tuple[str, ...] = ()
+
+
+@frozen
 class Quirks:
     """What a host does otherwise than others of its dialect, as data.
 
+    An empty text means what the dialect does by itself.
+
     Attributes:
         auth: How the key is sent: ``"bearer"``, or the name of the header that holds it.
+        headers: Headers that the host wants with each request; those of the client win.
+        options: What only one dialect asks for, by names of its own.
         include_usage: Ask for usage in streams (``stream_options.include_usage``) unless the request says something.
         max_tokens: The one name that the host knows, ``"max_tokens"`` or ``"max_completion_tokens"``; ``None`` leaves
             what the request says.
         developer_role: Whether the host knows the role; if not, ``system`` is sent.
         renames: Request fields that have another name there.
+        thinking: How the host is told to think.
+        reasoning_field: The name under which the reasoning of earlier turns is sent back; empty for the name that it
+            came with, ``"content"`` for inside the content, ``None`` where the host refuses it.
+        think_tags: Whether models write their reasoning in front of the answer, between ``<think>`` and
+            ``</think>``.
         root: Path in front of the others, unless the base URL holds its first segment already.
         chat_path: Path of chat completions; ``{model}`` in it is the model.
         models_path: Path of the list of models, or ``None`` where there is none.
         embeddings_path: Path of embeddings, or ``None`` where there are none.
         ends_without_mark: The end of the body is the end of an answer, even with neither an end mark nor a finish
             reason. For hosts that never send either; elsewhere it would hide an answer cut short.
+        errors_with_200: Whether errors come as JSON with status 200, also in place of a stream.
     """
 
-    auth: str = "bearer"
+    auth: str = ""
+    headers: Mapping[str, str] = field(factory=dict)
+    options: Mapping[str, str] = field(factory=dict)
     include_usage: bool = False
     max_tokens: str | None = None
     developer_role: bool = True
     renames: Mapping[str, str] = field(factory=dict)
+    thinking: ThinkingWords = field(factory=ThinkingWords)
+    reasoning_field: str | None = ""
+    think_tags: bool = False
     root: str = ""
-    chat_path: str = "/chat/completions"
-    models_path: str | None = "/models"
-    embeddings_path: str | None = "/embeddings"
+    chat_path: str = ""
+    models_path: str | None = ""
+    embeddings_path: str | None = ""
     ends_without_mark: bool = False
+    errors_with_200: bool = False
 
 
 @frozen
@@ -260,6 +293,8 @@ class Target:
         headers: Headers to add to those of the dialect; they win.
         query: Query parameters to add.
         body: Fields to set in the JSON body; they win, and a value of ``None`` removes a field.
+        on_unsupported: What to do about a part of the request that the dialect has no word for: ``"raise"``, or
+            ``"drop"`` it and say so in the log.
     """
 
     base_url: str = field(repr=show_url)
@@ -268,3 +303,4 @@ class Target:
     headers: Mapping[str, str] = field(factory=dict, repr=_show_headers)
     query: Mapping[str, str] = field(factory=dict, repr=_show_headers)
     body: Mapping[str, Any] = field(factory=dict)
+    on_unsupported: str = "raise"

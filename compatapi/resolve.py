@@ -55,12 +55,12 @@ def find_key(row: Provider, api_key: str | Secret | None) -> Secret | None:
     """
     key = api_key.reveal() if isinstance(api_key, Secret) else api_key
     if key is None:
-        key = _first_set(row.key_env)
+        key = _first_set(row.key_env) or _join_parts(row.key_parts_env)
     if key is not None and not isinstance(key, str):
         raise ConfigError(f"The key for {row.name!r} has to be text; this is a {type(key).__name__}")
     if not key:
         if row.key_required:
-            wanted = " or ".join(("api_key=...", *row.key_env))
+            wanted = " or ".join(("api_key=...", *row.key_env, *filter(None, [" and ".join(row.key_parts_env)])))
             raise ConfigError(f"The provider {row.name!r} needs a key: set {wanted}")
         return None
     if not key.isascii() or not key.isprintable() or " " in key:
@@ -75,6 +75,11 @@ def find_key(row: Provider, api_key: str | Secret | None) -> Secret | None:
 def from_environment(names: Mapping[str, str]) -> dict[str, str]:
     """The values of environment variables under other names, without those that are not set or empty."""
     return {name: value for name, variable in names.items() if (value := os.environ.get(variable))}
+
+
+def _join_parts(variables: Iterable[str]) -> str | None:
+    """The values of environment variables, joined by colons; trailing ones may be missing."""
+    return ":".join(os.environ.get(variable, "") for variable in variables).rstrip(":") or None
 
 
 def _first_set(variables: Iterable[str]) -> str | None:

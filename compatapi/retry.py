@@ -1,10 +1,10 @@
 """When to try again, and after how many seconds. A pure policy: time and chance come in as arguments.
 
 Tried again are failures to connect in time, connections lost before an answer began, and the statuses 408, 409, 425,
-429 and 5xx; never a 429 that waiting does not cure (no quota left), and never a server that was silent for too long. A
-server's ``x-should-retry`` header wins. The pause is what the server asks for, up to a cap; else half a second, doubled
-each time up to 8 seconds, less a chance of up to a quarter, so that clients that failed together do not come back
-together.
+429 and 5xx, also where a 200 reports what stands for one; never a 429 that waiting does not cure (no quota left), and
+never a server that was silent for too long. A server's ``x-should-retry`` header wins. The pause is what the server
+asks for, up to a cap; else half a second, doubled each time up to 8 seconds, less a chance of up to a quarter, so that
+clients that failed together do not come back together.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from compatapi.errors import (
     ConnectError,
     ConnectionLost,
     RequestTimeout,
+    StreamError,
 )
 
 __all__ = ["RetryEvent", "RetryPolicy", "parse_retry_after"]
@@ -88,6 +89,8 @@ def is_worth_retrying(error: CompatAPIError) -> bool:
         if told in ("true", "false"):
             return told == "true"
         return error.status_code in _STATUSES and not {str(error.code), str(error.type)} & _HOPELESS
+    if isinstance(error, StreamError):  # in a 200, in place of an answer
+        return error.status_code in _STATUSES
     if isinstance(error, RequestTimeout):
         return error.clock == "connect"
     return isinstance(error, ConnectError | ConnectionLost) and not getattr(error, "is_permanent", False)

@@ -116,14 +116,14 @@ class Sender:
         """Take the key out of an error: some servers quote the one that they refuse."""
         seen: list[BaseException | None] = []
         one: BaseException | None = error
-        secret = self.key.reveal() if self.key is not None else ""
-        if len(secret) < _SHORTEST_KEY:
-            return error
-        while isinstance(one, CompatAPIError) and one not in seen:
+        whole = self.key.reveal() if self.key is not None else ""
+        secrets = [part for part in (whole, *whole.split(":")) if len(part) >= _SHORTEST_KEY]
+        while secrets and isinstance(one, CompatAPIError) and one not in seen:
             seen.append(one)
-            one.args = _hide(one.args, secret)
-            for name, value in vars(one).items():
-                setattr(one, name, _hide(value, secret))
+            for secret in secrets:
+                one.args = _hide(one.args, secret)
+                for name, value in vars(one).items():
+                    setattr(one, name, _hide(value, secret))
             one = one.__cause__
         return error
 

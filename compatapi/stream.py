@@ -16,7 +16,8 @@ from types import TracebackType
 from compatapi.accumulate import Accumulator, EndTracker, chunk_from_completion
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
 from compatapi.dialects import get_dialect
-from compatapi.dialects.base import ChunkDecoder, Dialect
+from compatapi.dialects.base import ChunkDecoder, Dialect, held_back
+from compatapi.dialects.thinktags import ThinkTagDecoder, split_completion
 from compatapi.errors import (
     Cancelled,
     CompatAPIError,
@@ -36,11 +37,11 @@ __all__ = ["ChatStream", "StreamDecoder"]
 _log = logging.getLogger("compatapi")
 
 _BOM = b"\xef\xbb\xbf"
-_FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:")
+_FIELDS = (b":", b"data:", b"event:", b"id:", b"retry:", b"{")
 
 
 def _is_text(start: bytes) -> bool:
-    """Whether a body without one event begins like anything but an event stream."""
+    """Whether a body without one event begins like anything but a stream; a line of JSON may be cut short."""
     line = start.removeprefix(_BOM).lstrip().partition(b"\n")[0].rstrip()
     return bool(line) and not any(line.startswith(name) or name.startswith(line) for name in _FIELDS)
 
@@ -53,6 +54,7 @@ class StreamDecoder:
         request: What was asked.
         limits: How much is taken in before it is refused.
         ends_without_mark: Take the end of the body for the end of the answer, whatever was seen.
+        think_tags: Tell the reasoning between ``<think>`` and ``</think>`` apart from the text (`Quirks.think_tags`).
         accumulate: ``False`` keeps nothing, for streams of any length; ``completion`` is then empty.
 
     Attributes:
@@ -66,12 +68,16 @@ class StreamDecoder:
         *,
         limits: Limits | None = None,
         ends_without_mark: bool = False,
+        think_tags: bool = False,
         accumulate: bool = True,
     ) -> None:
         self._dialect = dialect = get_dialect(dialect)
+        self._request = request
         limits = limits or Limits()
         self._framing: SSEDecoder | NDJSONDecoder = dialect.decoder(max_event_bytes=limits.event)
-        self._decoder: ChunkDecoder = dialect.chunk_decoder(request)
+        decoder = dialect.chunk_decoder(request)
+        self._tags = ThinkTagDecoder(decoder) if think_tags else None
+        self._decoder: ChunkDecoder = self._tags or decoder
         self._answer = Accumulator() if accumulate else None
         self._end = EndTracker()
         self._ends_without_mark = ends_without_mark
@@ -148,11 +154,27 @@ class StreamDecoder:
         self._closed = True
         try:
             self._finish(chunks)
+            self._flush(chunks)
         except CompatAPIError as error:
             self._fail(error, chunks)
         return chunks
 
+    def break_off(self, error: CompatAPIError) -> list[ChatCompletionChunk]:
+        """Say that no more bytes come, and why; return what was held back. Every later call raises the error."""
+        chunks: list[ChatCompletionChunk] = []
+        if self._error is None:
+            self._flush(chunks)
+            self._error = error
+        return chunks
+
+    def _flush(self, chunks: list[ChatCompletionChunk]) -> None:
+        for chunk in held_back(self._decoder):
+            if self._answer is not None:
+                self._answer.add(chunk)
+            chunks.append(chunk)
+
     def _fail(self, error: CompatAPIError, chunks: list[ChatCompletionChunk]) -> None:
+        self._flush(chunks)
         self._error = fill(error, {"completion": self.completion})
         if not chunks:
             raise self._error
@@ -187,7 +209,7 @@ class StreamDecoder:
             if len(head) >= 1000:
                 head.clear()  # DeepSeek sends any number of empty lines; to an event stream they mean nothing
             return b""
-        if start[:1] in (b"{", b"[", b"<") and isinstance(self._framing, SSEDecoder):
+        if start[:1] in ((b"{", b"[", b"<") if isinstance(self._framing, SSEDecoder) else (b"[", b"<")):
             self._whole = bytearray()
         self._head = None
         return bytes(head)
@@ -237,11 +259,18 @@ class StreamDecoder:
                 f"The server answered with a page instead of a stream: {cut(text, 200)!r}", body=cut(text, 4000)
             )
         try:
-            completion = self._dialect.decode_completion(text.removeprefix(_BOM))
-        except DecodeError as error:
-            if not _looks_cut(error, text):
+            completion = self._dialect.decode_completion(text.removeprefix(_BOM), self._request)
+        except CompatAPIError as error:
+            if error.completion is not None:  # of an array that grows: what came before its fault or its end
+                self._take_whole(error.completion, chunks)
+            if not isinstance(error, DecodeError) or not _looks_cut(error, text):
                 raise
             raise IncompleteStreamError(f"The answer was cut short: {cut(text[-80:])!r}") from error
+        self._take_whole(completion, chunks)
+
+    def _take_whole(self, completion: ChatCompletion, chunks: list[ChatCompletionChunk]) -> None:
+        if self._tags is not None:
+            split_completion(completion)
         chunk = chunk_from_completion(completion)
         if self._answer is not None:
             self._answer.add(chunk)
@@ -252,8 +281,11 @@ def _looks_cut(error: DecodeError, text: bytes) -> bool:
     """Whether JSON text is wrong at its very end only."""
     if error.position is None:
         return False
+    if "invalid UTF-8" in error.message:  # whose position is one of bytes
+        return len(text) - error.position < 4
     rest = text.decode("utf-8", "replace")[error.position :]
-    return "Unterminated string" in error.message or any(word.startswith(rest) for word in ("true", "false", "null"))
+    in_text = "Unterminated string" in error.message or ("escape" in error.message and len(rest) < 6)
+    return in_text or not rest.strip("-+.eE") or any(word.startswith(rest) for word in ("true", "false", "null"))
 
 
 class ChatStream:
@@ -290,6 +322,7 @@ class ChatStream:
         self._batch: Iterator[ChatCompletionChunk] = iter(self._chunks)
         self._over = False
         self._closed = False
+        self._ended = False
         # A stream that is merely dropped must not keep its connection. The finalizer knows the response only.
         weakref.finalize(self, response.close).atexit = False
 
@@ -302,6 +335,11 @@ class ChatStream:
     def closed(self) -> bool:
         """Whether the stream is at its end, or was closed."""
         return self._closed
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole answer was handed out: the loop has reached its end, and nobody closed it before that."""
+        return self._ended
 
     def __iter__(self) -> Iterator[ChatCompletionChunk]:
         # A new generator each time and no reference to it: leaving the loop drops it, which closes the connection.
@@ -358,6 +396,7 @@ class ChatStream:
         try:
             decoder.check()  # before waiting for bytes, and also behind the last of them
             if self._over:
+                self._ended = True
                 return False
             response.wait()
             chunks: list[ChatCompletionChunk] = []
@@ -372,8 +411,10 @@ class ChatStream:
                     self._over = decoder.done
             response.rest()
         except CompatAPIError as error:
-            self._count([], start)
-            return self._end_by(error)
+            chunks = [] if self._was_closed() else decoder.break_off(error)
+            if not chunks:
+                self._count([], start)
+                return self._end_by(error)
         except BaseException:  # KeyboardInterrupt above all
             self.close()
             raise
@@ -406,6 +447,7 @@ class ChatStream:
         if cancelled and isinstance(error, TransportError | IncompleteStreamError):
             error = Cancelled("The stream was closed while it was read")
         if isinstance(error, TransportError) and self._decoder.is_complete:
+            self._ended = True
             return False  # the road broke behind the answer
         error.completion = self.completion
         self._log_end(f"failed: {type(error).__name__}")

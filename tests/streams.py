@@ -1,12 +1,13 @@
 """Building streams of the OpenAI form, and reading what a decoder made of them."""
 
+import copy
 import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, Message
 from compatapi.convert import from_dict
-from compatapi.dialects import OpenAIDialect
+from compatapi.dialects import get_dialect
 from compatapi.errors import CompatAPIError
 from compatapi.http_types import Limits
 from compatapi.stream import StreamDecoder
@@ -63,9 +64,11 @@ def sse(*values: Any, done: bool = True) -> bytes:
     return b"".join(map(event, values)) + (DONE if done else b"")
 
 
-def decoder(*, limits: dict[str, int] | None = None, **options: Any) -> StreamDecoder:
-    """A new decoder of the OpenAI dialect; ``limits`` are fields of `Limits`."""
-    return StreamDecoder(OpenAIDialect(), REQUEST, limits=Limits(**limits or {}), **options)
+def decoder(*, dialect: str = "openai", limits: dict[str, int] | None = None, **options: Any) -> StreamDecoder:
+    """A new decoder of a dialect, with a clock that stands still; ``limits`` are fields of `Limits`."""
+    made = copy.copy(get_dialect(dialect))
+    made.clock = lambda: 1_700_000_000.0
+    return StreamDecoder(made, REQUEST, limits=Limits(**limits or {}), **options)
 
 
 def chunk(value: dict[str, Any]) -> ChatCompletionChunk:

@@ -12,7 +12,7 @@ import pytest
 from compatapi.accumulate import Accumulator, EndTracker, chunk_from_completion
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk
 from compatapi.convert import from_dict, to_dict
-from compatapi.dialects import OpenAIDialect
+from compatapi.dialects.openai import OpenAIDialect
 from streams import body, call, calls_of, chunk, part, read, say, stop, usage_of
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}

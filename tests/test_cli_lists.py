@@ -38,7 +38,7 @@ def test_providers_tell_whether_a_key_is_set_and_never_the_key():
     rows = {line.split("\t")[0]: line.split("\t")[1:] for line in result.stdout.splitlines()}
     assert ["https://api.groq.com/openai/v1", "GROQ_API_KEY", "set"] == rows["groq"]
     assert ["https://api.mistral.ai/v1", "MISTRAL_API_KEY", "missing"] == rows["mistral"]
-    assert ["http://localhost:11434/v1", "", "not needed"] == rows["ollama"]
+    assert ["http://localhost:11434", "", "not needed"] == rows["ollama"]
     assert ["$OPENAI_BASE_URL", "OPENAI_API_KEY", "missing"] == rows["openai"]
     assert "inside this program" == rows["demo"][0]
     as_json = invoke("providers", "--json", **env)

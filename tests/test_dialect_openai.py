@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from compatapi.convert import to_dict
-from compatapi.dialects import OpenAIDialect
+from compatapi.chat_types import ChatCompletionChunk
+from compatapi.convert import from_dict, to_dict
+from compatapi.dialects.openai import OpenAIDialect
 from streams import body, call, calls_of, part, read, say, stop, usage_of, without_nulls
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
@@ -384,6 +385,66 @@ def test_compat_section_2_whole_message_alone():
     message = {"role": "assistant", "content": "ab", "reasoning": "why"}
     _, completion = read({"id": "c1", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
     assert ("ab", "why", "stop") == (completion.text, completion.reasoning, completion.finish_reason)
+
+
+def detail(text, format="MiniMax-response-v1", **fields):
+    """A chunk with one detail of reasoning."""
+    piece = {"type": "reasoning.text", "id": "reasoning-text-1", "format": format, "index": 0, "text": text, **fields}
+    return body({"content": "", "reasoning_details": [piece]})
+
+
+DETAILS = {
+    "cumulative": (["The", "The user", "The user greets."], "The user greets."),
+    "incremental": (["The", " user", " greets."], "The user greets."),
+    "the same again": (["The", "The", "The user"], "The user"),
+    "adding after the second": (["Ha", " ha", " ha ha"], "Ha ha ha ha"),
+}
+
+
+@pytest.mark.parametrize("case", DETAILS)
+def test_compat_rule_21_details_that_repeat(case):
+    """Details of MiniMax that repeat what was said add only what is new; those that add are joined."""
+    texts, expected = DETAILS[case]
+    chunks, completion = read(*map(detail, texts), say("Hi"), stop())
+    assert expected == "".join(chunk.reasoning for chunk in chunks) == completion.reasoning
+    [joined] = completion.message.extra["reasoning_details"]
+    assert (expected, "reasoning-text-1") == (joined["text"], joined["id"])
+    again = [from_dict(ChatCompletionChunk, to_dict(chunk)) for chunk in chunks]
+    assert chunks == again
+    assert [chunk.reasoning for chunk in chunks] == [chunk.reasoning for chunk in again]
+
+
+def test_compat_rule_21_each_detail_for_itself():
+    """A second thought begins anew, and may repeat itself too."""
+    second = {"id": "reasoning-text-2", "index": 1}
+    chunks, completion = read(detail("One"), detail("One."), detail("Two", **second), detail("Two!", **second), stop())
+    assert ["One", ".", "Two", "!", ""] == [chunk.reasoning for chunk in chunks]
+    assert ["One.", "Two!"] == [item["text"] for item in completion.message.extra["reasoning_details"]]
+
+
+def test_compat_rule_21_beside_text():
+    """What repeats in a chunk with text is cut too."""
+    chunks, completion = read(detail("One"), {**detail("One."), **say("Hi")}, stop())
+    assert "Hi" == completion.text
+    last = detail("One.")
+    last["choices"][0]["delta"]["content"] = "Hi"
+    chunks, completion = read(detail("One"), last, stop())
+    assert (["One", ".", ""], "Hi") == ([chunk.reasoning for chunk in chunks], completion.text)
+
+
+@pytest.mark.parametrize("format", ["anthropic-claude-v1", None, 5])
+def test_compat_rule_21_other_formats_add(format):
+    """Details of others are pieces, also when one happens to begin like those before it."""
+    assert "HaHa!" == read(detail("Ha", format), detail("Ha!", format), stop())[1].reasoning
+
+
+@pytest.mark.parametrize("details", [[5], [], "x", [{"format": "minimax", "text": 5}], [{"format": "minimax"}]])
+def test_compat_rule_21_odd_details(details):
+    """Details of no known shape are kept and say nothing."""
+    odd = body({"content": "", "reasoning": "r", "reasoning_details": details})
+    chunks, completion = read(odd, odd, stop())
+    assert "rr" == completion.reasoning
+    assert details == chunks[0].choices[0].delta.extra["reasoning_details"]
 
 
 def test_compat_whole_answers_follow_the_same_rules():

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from compatapi.dialects import OpenAIDialect
+from compatapi.dialects.openai import OpenAIDialect
 from compatapi.errors import (
     APIStatusError,
     AuthenticationError,
@@ -85,6 +85,20 @@ SHAPES = {
     "tencent": (
         {"Response": {"Error": {"Code": "AuthFailure", "Message": "no"}, "RequestId": "r-2"}},
         ("no", "AuthFailure", None, None, "r-2"),
+    ),
+    "cohere": ({"message": "no", "id": "i"}, ("no", None, None, None, None)),
+    "volcengine": (
+        {"error": {"code": "AuthenticationError", "message": "no", "param": "", "type": "Unauthorized"}},
+        ("no", "AuthenticationError", "Unauthorized", None, None),
+    ),
+    "aliyun": (
+        {"error": {"message": "no", "type": "t", "param": None, "code": "invalid_api_key"}, "request_id": "r-3"},
+        ("no", "invalid_api_key", "t", None, "r-3"),
+    ),
+    "xinference": ({"detail": "no"}, ("no", None, None, None, None)),
+    "zhipu, filtered": (
+        {"contentFilter": [{"level": 1, "role": "user"}], "error": {"code": "1301", "message": "no"}},
+        ("no", "1301", None, None, None),
     ),
     "msg": ({"code": 500, "msg": "no", "success": False}, ("no", 500, None, None, None)),
 }
@@ -204,6 +218,47 @@ def test_compat_error_travels():
         assert error.__dict__ == twin.__dict__
 
 
+# --- how long to wait -----------------------------------------------------------------------------------------------
+
+NOW = 1_700_000_000
+
+
+def wait_of(value, status=429, **headers):
+    """The seconds that an error asks to wait, with a clock that stands still."""
+    answer = HttpResponse(status, "", Headers({name.replace("_", "-"): text for name, text in headers.items()}))
+    return OpenAIDialect(clock=lambda: NOW).decode_error(answer, json.dumps(value).encode()).retry_after
+
+
+RESET = str((NOW + 30) * 1000)
+RETRY_INFO = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "48.5s"}
+
+
+@pytest.mark.parametrize(
+    ("expected", "value", "headers"),
+    [
+        (48.5, [{"error": {"code": 429, "message": "no", "details": [{"@type": "other"}, RETRY_INFO]}}], {}),
+        (48.5, {"error": {"code": 429, "message": "no", "details": [RETRY_INFO]}}, {}),
+        (30.0, {"error": {"code": 429, "metadata": {"headers": {"X-RateLimit-Reset": RESET}}}}, {}),
+        (30.0, {"error": {"code": 429}}, {"x_ratelimit_reset": RESET}),
+        (0.0, {"error": {"code": 429}}, {"x_ratelimit_reset": str((NOW - 5) * 1000)}),
+        (7.0, {"error": {"details": [RETRY_INFO]}}, {"retry_after": "7", "x_ratelimit_reset": RESET}),
+        (None, {"error": {"code": 429}}, {"x_ratelimit_reset": "12"}),
+        (None, {"error": {"code": 429}}, {"x_ratelimit_reset_requests": "2m59.5s"}),
+        (None, {"error": {"details": [{"retryDelay": "soon"}, 5, {"retryDelay": 4}]}}, {}),
+        (None, {"error": {"details": "x", "metadata": {"headers": "x"}}}, {}),
+        (None, "busy", {}),
+    ],
+)
+def test_compat_section_4_3_retry_hints(expected, value, headers):
+    """A host may say how long to wait in the body (Google), or as a time of reset (OpenRouter); Retry-After wins."""
+    assert expected == wait_of(value, **headers)
+
+
+def test_compat_section_4_3_a_reset_is_no_hint_elsewhere():
+    """When a rate limit begins anew says nothing about an error of the server."""
+    assert wait_of({"error": "no"}, 503, x_ratelimit_reset=RESET) is None
+
+
 # --- inside a stream ------------------------------------------------------------------------------------------------
 
 FORMS = {
@@ -237,6 +292,32 @@ def test_compat_error_in_stream(form, before, behind):
     assert error.message.endswith(": no")
     assert "ab"[: len(before)] == "".join(chunk.text for chunk in chunks)
     assert "ab"[: len(before)] == completion.text == error.completion.text
+
+
+STATUSES = {
+    "minimax, too many requests": ({"base_resp": {"status_code": 1002, "status_msg": "no"}}, 429),
+    "minimax, key": ({"base_resp": {"status_code": 1004, "status_msg": "no"}}, 401),
+    "minimax, timeout": ({"base_resp": {"status_code": 1001, "status_msg": "no"}}, 504),
+    "minimax, parameter": ({"base_resp": {"status_code": 2013, "status_msg": "no"}}, 400),
+    "minimax, unknown": ({"base_resp": {"status_code": 9999, "status_msg": "no"}}, None),
+    "minimax, no status": ({"base_resp": {"status_code": 429, "status_msg": "no"}}, None),
+    "openrouter": ({"error": {"code": 502, "message": "no"}}, 502),
+    "as text": ({"error": {"code": "404", "message": "no"}}, 404),
+    "flat": ({"object": "error", "message": "no", "code": 400}, 400),
+    "zhipu": ({"error": {"code": "1211", "message": "no"}}, None),
+    "word": ({"error": {"code": "server_error", "message": "no"}}, None),
+    "none": ({"error": "no"}, None),
+}
+
+
+@pytest.mark.parametrize("case", STATUSES)
+def test_compat_the_status_that_a_code_stands_for(case):
+    """An error with status 200 says which status it stands for, where its code is known: retries go by it."""
+    value, status = STATUSES[case]
+    assert status == fail(value).status_code
+    with pytest.raises(StreamError) as caught:
+        OpenAIDialect().decode_completion(json.dumps(value).encode())
+    assert status == caught.value.status_code
 
 
 @pytest.mark.parametrize(

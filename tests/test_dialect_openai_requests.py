@@ -8,8 +8,8 @@ import pytest
 
 from compatapi.chat_types import Audio, ChatCompletionRequest, Message, StreamOptions
 from compatapi.convert import to_dict
-from compatapi.dialects import OpenAIDialect
-from compatapi.dialects.base import join_url
+from compatapi.dialects.addressing import join_url
+from compatapi.dialects.openai import OpenAIDialect
 from compatapi.errors import ConfigError, DecodeError, StreamError
 from compatapi.http_types import Quirks, Secret, Target
 from compatapi.service_types import EmbeddingRequest
@@ -120,6 +120,16 @@ def test_body_overrides():
 def test_overrides_may_be_wire_objects():
     """An override may be an object of ours."""
     assert {"include_usage": True} == sent(body={"stream_options": StreamOptions(True)})["stream_options"]
+
+
+@pytest.mark.parametrize("form", [Message, dict])
+def test_messages_in_extra_win(form):
+    """What a program puts into extra wins over the attribute of that name, also the messages, and stays as it is."""
+    own = [form(role="developer", content="a"), form(role="user", content="b")]
+    request = ChatCompletionRequest("m", HELLO, extra={"messages": own})
+    expected = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
+    assert expected == sent(request, developer_role=False)["messages"]
+    assert "developer" == to_dict(own[0])["role"]
 
 
 def test_audio_is_named_and_not_sent_back():

@@ -1,26 +1,36 @@
-"""Streams of every kind of server, as bytes in ``fixtures/openai``: a folder a case, with what must come out.
+"""Streams of every kind of server, as bytes in ``fixtures/<dialect>``: a folder a case, with what must come out.
 
 The bytes are written for these tests after the shapes that servers send.
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from compatapi.accumulate import Accumulator
 from compatapi.chat_types import ChatCompletionChunk
-from compatapi.convert import from_dict, to_dict
+from compatapi.convert import from_dict, to_dict, to_json
+from compatapi.dialects import get_dialect
 from compatapi.errors import CompatAPIError
-from streams import run, same_at_every_cut, usage_of, without_nulls
+from compatapi.framing import Frame
+from streams import REQUEST, run, same_at_every_cut, usage_of, without_nulls
 
-CASES = sorted(folder for folder in (Path(__file__).parent / "fixtures" / "openai").iterdir() if folder.is_dir())
+CASES = sorted(folder for folder in (Path(__file__).parent / "fixtures").glob("*/*") if folder.is_dir())
+OPENAI = [case for case in CASES if case.parent.name == "openai"]
 USUAL = ("text", "reasoning", "tool_calls", "usage", "finish_reason", "error")
+
+
+def name_of(case):
+    """Dialect and name of a case."""
+    return f"{case.parent.name}/{case.name}"
 
 
 def bytes_of(case):
     """The bytes that the server sends."""
-    name = "stream.sse" if (case / "stream.sse").exists() else "body.json"
-    return (case / name).read_bytes()
+    [path] = [path for path in case.iterdir() if path.name in ("stream.sse", "stream.ndjson", "body.json")]
+    return path.read_bytes()
 
 
 def expected_of(case):
@@ -28,9 +38,9 @@ def expected_of(case):
     return json.loads((case / "expected.json").read_text(encoding="utf-8"))
 
 
-def outcome(pieces):
+def outcome(pieces, dialect):
     """What came out, in the form of the files; made-up ids are random and left out."""
-    chunks, completion, error = run(pieces)
+    chunks, completion, error = run(pieces, dialect=dialect)
     if error is not None:
         assert error.completion == completion
     return {
@@ -43,6 +53,16 @@ def outcome(pieces):
         "chunks": len(chunks),
         "said": ["".join(chunk.text for chunk in chunks), "".join(chunk.reasoning for chunk in chunks)],
     }
+
+
+def without_made_ids(completion):
+    """A completion as a dict, without the ids that were made up for tool calls, which are random."""
+    value = to_dict(completion)
+    for choice in value.get("choices", ()):
+        for call in choice["message"].get("tool_calls", ()):
+            if re.fullmatch("call_[0-9a-f]{24}", call.get("id", "")):
+                del call["id"]
+    return value
 
 
 # What a file may say besides: its name there, and how it is found in the answer.
@@ -63,11 +83,11 @@ MORE = {
 }
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_fixture(case):
     """The stream gives what its file says, whole, byte by byte and at every cut."""
     expected = expected_of(case)
-    made = same_at_every_cut(bytes_of(case), outcome)
+    made = same_at_every_cut(bytes_of(case), lambda pieces: outcome(pieces, case.parent.name))
     # Usage beside an error in the same event: nothing says whether it counts.
     usual = [name for name in USUAL[:5] if not (expected["error"] and name == "usage")]
     assert {name: expected[name] for name in usual if name != "tool_calls"} == {
@@ -78,13 +98,13 @@ def test_fixture(case):
     assert [expected["text"], expected["reasoning"]] == made["said"]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_fixture_in_detail(case):
     """What else the file says is in the answer: ids, error fields, unknown fields, logprobs and the like."""
     expected = expected_of(case)
-    chunks, completion, error = run(bytes_of(case))
-    for call, (_, _, name) in zip(completion.tool_calls, expected["tool_calls"], strict=True):
-        assert call.id == name or (name is None and call.id.startswith("call_"))
+    chunks, completion, error = run(bytes_of(case), dialect=case.parent.name)
+    for call, (_, _, *name) in zip(completion.tool_calls, expected["tool_calls"], strict=True):
+        assert [call.id] == name or (name in ([], [None]) and call.id)
     if error is not None:
         fields = {name: value for name, value in expected["error"].items() if name not in ("class", "message")}
         assert fields == {name: getattr(error, name) for name in fields}
@@ -97,7 +117,19 @@ def test_fixture_in_detail(case):
     assert not set(expected.get("no_extra", ())) & set(completion.extra)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if (case / "stream.sse").exists()], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_fixture_through_the_common_form(case):
+    """Every chunk, written as an OpenAI chunk and read again by that dialect, is equal; and so is their answer."""
+    chunks, completion, _ = run(bytes_of(case), dialect=case.parent.name)
+    reader, answer = get_dialect("openai").chunk_decoder(REQUEST), Accumulator()
+    again = [read for chunk in chunks for read in reader.decode(Frame(to_json(chunk).decode()))]
+    assert chunks == again
+    for chunk in again:
+        answer.add(chunk)
+    assert without_made_ids(completion) == without_made_ids(answer.completion)
+
+
+@pytest.mark.parametrize("case", [case for case in OPENAI if (case / "stream.sse").exists()], ids=name_of)
 def test_fixture_round_trip(case):
     """Every chunk, encoded, is what the wire said with nulls left out, and decodes to an equal chunk."""
     wire = []
@@ -118,7 +150,7 @@ def test_fixture_round_trip(case):
 
 def test_every_case_is_complete():
     """Each folder holds one file of bytes and one of what must come out, with the usual fields."""
-    assert len(CASES) > 60
+    assert len(OPENAI) > 60
     for case in CASES:
         assert 2 == len(list(case.iterdir())), case.name
         expected = expected_of(case)

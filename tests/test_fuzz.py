@@ -25,7 +25,7 @@ from compatapi import (
     to_dict,
     to_json,
 )
-from compatapi.dialects import DIALECTS
+from compatapi.dialects import get_dialect
 from compatapi.http_types import Limits
 
 REQUEST = ChatCompletionRequest("m", [])
@@ -86,7 +86,7 @@ STREAM = st.lists(EVENT, max_size=6).map(b"".join)
 
 def run(pieces: list[bytes]) -> tuple[list[ChatCompletionChunk], str, ChatCompletion]:
     """The chunks of a stream, the class of its error or nothing, and the answer."""
-    decoder = StreamDecoder(DIALECTS["openai"], REQUEST, limits=Limits(event=4096, body=4096))
+    decoder = StreamDecoder(get_dialect("openai"), REQUEST, limits=Limits(event=4096, body=4096))
     chunks: list[ChatCompletionChunk] = []
     error = ""
     try:
@@ -141,7 +141,7 @@ def test_any_chunk_goes_there_and_back(value):
 def test_any_whole_answer(value):
     """A whole answer is read, or refused with one of our errors."""
     try:
-        completion = DIALECTS["openai"].decode_completion(json.dumps(value).encode())
+        completion = get_dialect("openai").decode_completion(json.dumps(value).encode())
     except CompatAPIError as error:
         assert str(error)
         return

@@ -21,12 +21,13 @@ STOREYS = (
     ("shapes",),
     ("hooks", "accumulate"),
     ("convert",),
-    ("dialects.base",),
-    ("dialects.openai",),
+    ("dialects.thinking", "dialects.addressing", "dialects.api_errors", "dialects.native"),
+    ("dialects.fields", "dialects.base"),
+    ("dialects.*",),  # each of the wire formats
     ("dialects",),
     ("testing",),
     ("providers", "stream", "connections", "callbacks"),
-    ("transport", "handle", "resolve"),
+    ("transport", "handle", "resolve", "formats"),
     ("sender",),
     ("client",),
     ("cli", "__main__"),
@@ -41,6 +42,8 @@ SOURCES = {
 
 def storey(module: str) -> int:
     """The storey of a module; the files of a package that has one share it."""
+    if module.startswith("dialects.") and module not in HEIGHT:
+        return HEIGHT["dialects.*"]
     while module not in HEIGHT:
         assert "." in module, f"{module} has no place in the house"
         module = module.rpartition(".")[0]

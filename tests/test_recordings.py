@@ -10,7 +10,7 @@ import pytest
 
 from compatapi.chat_types import ChatCompletionChunk
 from compatapi.convert import from_dict, to_dict
-from compatapi.dialects import OpenAIDialect
+from compatapi.dialects.openai import OpenAIDialect
 from compatapi.errors import ContextLengthError, IncompleteStreamError, StreamError, status_error_class
 from compatapi.http_types import HttpResponse
 from helpers import RECORDINGS, cut

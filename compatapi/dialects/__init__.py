@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
+
 from compatapi.dialects.base import Dialect
-from compatapi.dialects.openai import OpenAIDialect
 from compatapi.errors import ConfigError
 
-__all__ = ["DIALECTS", "Dialect", "OpenAIDialect", "get_dialect"]
+__all__ = ["DIALECTS", "Dialect", "get_dialect"]
 
-DIALECTS: dict[str, Dialect] = {
-    "openai": OpenAIDialect(),
+#: Where each is. A file is read when its dialect is first asked for.
+DIALECTS: dict[str, str] = {
+    "anthropic": "compatapi.dialects.anthropic:AnthropicDialect",
+    "dashscope": "compatapi.dialects.dashscope:DashScopeDialect",
+    "gemini": "compatapi.dialects.gemini:GeminiDialect",
+    "hunyuan": "compatapi.dialects.hunyuan:HunyuanDialect",
+    "ollama": "compatapi.dialects.ollama:OllamaDialect",
+    "openai": "compatapi.dialects.openai:OpenAIDialect",
 }
 
 
@@ -23,4 +31,11 @@ def get_dialect(dialect: str | Dialect) -> Dialect:
         return dialect
     if dialect not in DIALECTS:
         raise ConfigError(f"There is no dialect {dialect!r}; there are {', '.join(sorted(DIALECTS))}")
-    return DIALECTS[dialect]
+    return _load(dialect)
+
+
+@cache
+def _load(name: str) -> Dialect:
+    module, _, cls = DIALECTS[name].partition(":")
+    made: Dialect = getattr(import_module(module), cls)()
+    return made

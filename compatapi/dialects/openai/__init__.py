@@ -1,7 +1,7 @@
 """The dialect of OpenAI's chat completions, and of the many servers that speak it with an accent.
 
 In: a `ChatCompletionRequest`, and the frames of an event stream. Out: the bytes of a POST, and chunks. What the servers
-do otherwise is in the rules 1 to 20 of "OpenAI-compatible servers" in the documentation; those that need only a look at
+do otherwise is in the rules 1 to 21 of "OpenAI-compatible servers" in the documentation; those that need only a look at
 one object are read by `compatapi.quirks`, those that need a memory of the stream are here.
 """
 
@@ -24,11 +24,16 @@ from compatapi.chat_types import (
     ToolCallDelta,
 )
 from compatapi.convert import converter, from_dict, to_dict
-from compatapi.dialects.base import ChunkDecoder, Dialect, auth_headers, is_error, join_url, stream_error
-from compatapi.errors import ConfigError, DecodeError, cut
+from compatapi.dialects.addressing import get_request, join_url, post_request
+from compatapi.dialects.api_errors import is_error, stream_error
+from compatapi.dialects.base import ChunkDecoder, Dialect
+from compatapi.dialects.openai.request import request_body
+from compatapi.dialects.openai.template import Template
+from compatapi.errors import APIStatusError, ConfigError, DecodeError, StreamError, cut
 from compatapi.framing import Frame
-from compatapi.http_types import HttpRequest, Target
+from compatapi.http_types import HttpRequest, HttpResponse, Target
 from compatapi.quirks import usage_from
+from compatapi.retry import parse_retry_after
 from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
 from compatapi.toolcalls import ToolCallSlots, new_call_id
 
@@ -54,6 +59,26 @@ FINISH_REASONS = {
     "abort": "error",
 }
 
+#: Codes of MiniMax's ``base_resp`` (platform.minimax.io, "Error Codes") and the HTTP statuses that they stand for.
+_BASE_RESP = {
+    "1000": 500,
+    "1001": 504,
+    "1002": 429,
+    "1004": 401,
+    "1008": 402,
+    "1013": 500,
+    "1024": 500,
+    "1026": 400,
+    "1027": 400,
+    "1033": 500,
+    "1039": 429,
+    "1041": 429,
+    "2013": 400,
+    "2049": 401,
+}
+#: Elsewhere a code that looks like an HTTP status is one (OpenRouter, vLLM, Perplexity).
+_STATUSES = {str(status): status for status in range(400, 600)}
+
 
 class OpenAIDialect(Dialect):
     """Chat completions as OpenAI defines them (API reference, "Chat")."""
@@ -61,17 +86,12 @@ class OpenAIDialect(Dialect):
     name = "openai"
 
     def encode_request(self, request: ChatCompletionRequest, target: Target, stream: bool) -> HttpRequest:
-        body = to_dict(request)
-        if stream:
-            body["stream"] = True
-            if target.quirks.include_usage:
-                body["stream_options"] = {"include_usage": True, **body.get("stream_options", {})}
-        _rename(body, target)
-        body["messages"] = [_encode_message(message, target) for message in body["messages"]]
+        body = request_body(request, target, stream)
         accept = "text/event-stream" if stream else "application/json"
-        return _post(target, target.quirks.chat_path, body, request.model, accept)
+        url = join_url(target, target.quirks.chat_path or "/chat/completions", request.model)
+        return post_request(target, url, body, accept=accept)
 
-    def decode_completion(self, body: bytes) -> ChatCompletion:
+    def decode_completion(self, body: bytes, request: ChatCompletionRequest | None = None) -> ChatCompletion:
         value = _decode_body(body)
         if not isinstance(value, dict) or "choices" not in value:
             raise DecodeError(f"The answer is no chat completion: {cut(body, 200)!r}", data=cut(body))
@@ -81,18 +101,23 @@ class OpenAIDialect(Dialect):
             _name_calls(choice)
             error = choice.extra.get("error")
             if error and choice.finish_reason == "error":
-                raise stream_error({"error": error})
+                raise _reported({"error": error})
         return completion
 
     def chunk_decoder(self, request: ChatCompletionRequest) -> ChunkDecoder:
         return OpenAIChunkDecoder()
 
+    def decode_error(self, response: HttpResponse, body: bytes) -> APIStatusError:
+        error = super().decode_error(response, body)
+        if error.retry_after is None:
+            error.retry_after = _asked_to_wait(error, self.clock())
+        return error
+
     def encode_models(self, target: Target) -> HttpRequest:
         path = target.quirks.models_path
         if path is None:
             raise ConfigError("This provider has no list of models")
-        headers = {"Accept": "application/json", **auth_headers(target), **target.headers}
-        return HttpRequest("GET", join_url(target, path), headers)
+        return get_request(target, join_url(target, path or "/models", None))
 
     def decode_models(self, body: bytes) -> list[Model]:
         value = _decode_body(body)
@@ -105,7 +130,7 @@ class OpenAIDialect(Dialect):
         path = target.quirks.embeddings_path
         if path is None:
             raise ConfigError("This provider has no embeddings")
-        return _post(target, path, to_dict(request), request.model, "application/json")
+        return post_request(target, join_url(target, path or "/embeddings", request.model), to_dict(request))
 
     def decode_embeddings(self, body: bytes) -> EmbeddingResponse:
         value = _decode_body(body)
@@ -117,38 +142,6 @@ class OpenAIDialect(Dialect):
         return from_dict(EmbeddingResponse, value)
 
 
-# --- requests -------------------------------------------------------------------------------------------------------
-
-
-def _post(target: Target, path: str, body: dict[str, Any], model: str, accept: str) -> HttpRequest:
-    for name, value in target.body.items():
-        body[name] = value
-        if value is None:
-            del body[name]
-    headers = {"Content-Type": "application/json", "Accept": accept, **auth_headers(target), **target.headers}
-    data = jsontext.dumps(body, converter.unstructure)
-    return HttpRequest("POST", join_url(target, path, model), headers, data, stream=accept == "text/event-stream")
-
-
-def _rename(body: dict[str, Any], target: Target) -> None:
-    names = dict(target.quirks.renames)
-    if target.quirks.max_tokens:
-        other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-        names[other[target.quirks.max_tokens]] = target.quirks.max_tokens
-    for name, there in names.items():
-        if name in body and there not in body:
-            body[there] = body.pop(name)
-
-
-def _encode_message(message: dict[str, Any], target: Target) -> dict[str, Any]:
-    if message.get("role") == "developer" and not target.quirks.developer_role:
-        return {**message, "role": "system"}
-    audio = message.get("audio")
-    if isinstance(audio, dict) and audio.get("id") and len(audio) > 1:
-        return {**message, "audio": {"id": audio["id"]}}  # what was heard is named, not sent back (API reference, Chat)
-    return message
-
-
 # --- whole answers --------------------------------------------------------------------------------------------------
 
 
@@ -156,8 +149,29 @@ def _decode_body(body: bytes) -> Any:
     # A byte order mark is no JSON, but ignored (RFC 8259, section 8.1); DeepSeek sends empty lines while one waits.
     value = jsontext.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))
     if is_error(value):
-        raise stream_error(value)
+        raise _reported(value)
     return value
+
+
+def _reported(value: Any) -> StreamError:
+    """The error that a value in an answer with status 200 is, with the status that its code stands for."""
+    return stream_error(value, _BASE_RESP if isinstance(value, dict) and value.get("base_resp") else _STATUSES)
+
+
+def _asked_to_wait(error: APIStatusError, now: float) -> float | None:
+    """Seconds that a host asks to wait, where it has no word for it in the usual headers (section 4.3)."""
+    body = error.body[0] if isinstance(error.body, list) and error.body else error.body
+    inner = body.get("error") if isinstance(body, dict) else None
+    inner = inner if isinstance(inner, dict) else {}
+    details, metadata = inner.get("details"), inner.get("metadata")
+    for detail in details if isinstance(details, list) else ():  # google.rpc.RetryInfo
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and delay.endswith("s"):
+            return parse_retry_after({"retry-after": delay[:-1]}, now)
+    headers = metadata.get("headers") if isinstance(metadata, dict) else None  # OpenRouter: Unix time in milliseconds
+    reset = str(headers.get("X-RateLimit-Reset")) if isinstance(headers, dict) else ""
+    reset = error.headers.get("x-ratelimit-reset", reset) if error.status_code == 429 else ""
+    return max(int(reset) / 1000 - now, 0.0) if reset.isdecimal() and len(reset) == 13 else None
 
 
 def _read_finish_reason(choice: Choice | ChunkChoice) -> None:
@@ -204,10 +218,18 @@ class OpenAIChunkDecoder:
         self._spoken: set[int] = set()
         self._slots: dict[int, ToolCallSlots] = {}
         self._halves: dict[tuple[int, str], str] = {}
+        self._details: dict[tuple[int, str, str], str | None] = {}
         self._joined = False
+        self._template = Template()
 
     def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
         """The chunks of one frame."""
+        if frame.event != "error" and not self._halves:
+            known = self._template.read(frame.data)
+            if known is not None:
+                if calls := known.choices[0].delta.tool_calls:
+                    self._number(known.choices[0].index, calls)
+                return [known]
         try:
             value = jsontext.loads(frame.data, self._join_halves)
             if self._halves:
@@ -222,12 +244,19 @@ class OpenAIChunkDecoder:
         chunk: ChatCompletionChunk = self._structure(value, ChatCompletionChunk)
         for choice in chunk.choices:
             delta = choice.delta
-            if choice.finish_reason is not None or delta.tool_calls is not None or not delta.content:
+            if (
+                choice.finish_reason is not None
+                or delta.tool_calls is not None
+                or not delta.content
+                or delta.reasoning_content
+            ):
                 self._settle(choice)
             else:
                 self._spoken.add(choice.index)
             if chunk.usage is None and choice._extra and "usage" in choice._extra:  # rule 15
                 self._read_usage(chunk, choice)
+        if plain and not self._halves:
+            self._template.learn(frame.data, value, chunk)
         return [chunk]
 
     def _join_halves(self, value: Any) -> Any:
@@ -258,7 +287,7 @@ class OpenAIChunkDecoder:
         lines = text.split("\n")
         if len(lines) == 1:
             if frame.event == "error":
-                raise stream_error(text)
+                raise _reported(text)
             raise error
         return self._decode_lines(lines, frame)
 
@@ -271,7 +300,7 @@ class OpenAIChunkDecoder:
     def _is_chunk(self, value: Any, frame: Frame) -> bool:
         """Look closer at what is not a plain chunk; raise if it is an error."""
         if is_error(value) or frame.event == "error":
-            raise stream_error(value)
+            raise _reported(value)
         if not isinstance(value, Mapping):
             raise DecodeError(f"An event of the stream is no JSON object: {cut(frame.data, 200)!r}", data=cut(value))
         return "type" not in value or not _CHUNK_KEYS.isdisjoint(value)
@@ -279,15 +308,39 @@ class OpenAIChunkDecoder:
     def _settle(self, choice: ChunkChoice) -> None:
         """Whatever needs a memory of the stream: ends, numbers of tool calls, messages in place of deltas."""
         index = choice.index
-        if "message" in choice.extra and choice.wire_value("delta") is None:
+        if choice._extra and "message" in choice._extra and choice.wire_value("delta") is None:
             self._read_message(choice)
         delta = choice.delta
+        if delta.reasoning_content and "reasoning_content" in delta.readings:
+            self._cut_details(choice)
         if delta.content or delta.tool_calls or delta.reasoning_content:
             self._spoken.add(index)
         if delta.tool_calls:
             self._number(index, delta.tool_calls)
         if choice.finish_reason is not None:
             self._end(choice)
+
+    def _cut_details(self, choice: ChunkChoice) -> None:
+        """Rule 21: MiniMax may repeat in each detail all that it said before. One that does not shows that it adds."""
+        delta, details = choice.delta, choice.delta.extra.get("reasoning_details")
+        found = details[0] if isinstance(details, list) and len(details) == 1 else None
+        text = found.get("text") if isinstance(found, dict) else None
+        if (
+            not isinstance(found, dict)
+            or not isinstance(text, str)
+            or "minimax" not in str(found.get("format")).lower()
+        ):
+            return
+        place = (choice.index, str(found.get("id")), str(found.get("index")))
+        before = self._details.setdefault(place, "")
+        if before is None or not text.startswith(before):
+            self._details[place] = None
+            return
+        self._details[place] = text
+        if before:
+            new = text[len(before) :]
+            delta.extra["reasoning_details"] = [{**found, "text": new}]
+            delta.set_reading("reasoning_content", new or None)
 
     def _number(self, index: int, fragments: list[ToolCallDelta]) -> None:
         """Rules 9 to 11: give each fragment the number of its call, and a call without an id one."""
@@ -306,7 +359,7 @@ class OpenAIChunkDecoder:
             return
         error = choice.extra.get("error")
         if error and choice.finish_reason == "error":
-            raise stream_error({"error": error})
+            raise _reported({"error": error})
         if choice.index in self._finished:
             choice.set_reading("finish_reason", None)  # rule 6
         self._finished.add(choice.index)
