@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from compatapi.dialects import Dialect as Dialect
     from compatapi.dialects.base import Provider as Provider
     from compatapi.errors import *  # noqa: F403
+    from compatapi.formats import FORMATS as FORMATS
+    from compatapi.formats import iter_anthropic as iter_anthropic
+    from compatapi.formats import iter_chunks as iter_chunks
+    from compatapi.formats import iter_json as iter_json
+    from compatapi.formats import iter_ndjson as iter_ndjson
+    from compatapi.formats import iter_ollama as iter_ollama
+    from compatapi.formats import iter_sse as iter_sse
     from compatapi.framing import Frame as Frame
     from compatapi.framing import NDJSONDecoder as NDJSONDecoder
     from compatapi.framing import SSEDecoder as SSEDecoder
@@ -60,6 +67,9 @@ _MODULES = {
         "IncompleteStreamError", "NotFoundError", "PermissionDeniedError", "RateLimitError", "RequestTimeout",
         "RequestTooLargeError", "ServerError", "StopStream", "StreamError", "TransportError",
         "UnprocessableEntityError",
+    ],
+    "formats": [
+        "FORMATS", "iter_anthropic", "iter_chunks", "iter_json", "iter_ndjson", "iter_ollama", "iter_sse",
     ],
     "framing": ["Frame", "NDJSONDecoder", "SSEDecoder"],
     "handle": ["StreamHandle"],

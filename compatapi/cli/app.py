@@ -7,6 +7,7 @@ import rich  # noqa: F401 - missing it is told before anything is done, not in t
 
 from compatapi import __version__
 from compatapi.cli.chat import chat
+from compatapi.cli.convert import convert
 from compatapi.cli.listing import models, providers
 from compatapi.cli.terminal import protect_streams
 
@@ -22,7 +23,7 @@ def app() -> None:
     """
 
 
-for command in (chat, models, providers):
+for command in (chat, convert, models, providers):
     app.add_command(command)
 
 
