@@ -1,5 +1,6 @@
 """Running the command line as a person does: in a process of its own, with pipes or on a pseudo terminal."""
 
+import codecs
 import contextlib
 import os
 import pty
@@ -119,7 +120,7 @@ class Terminal:
         )
         os.close(slave)
         self.raw = ""
-        self._seen = 0
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode  # a read may end inside a letter
 
     def __enter__(self):
         return self
@@ -134,28 +135,6 @@ class Terminal:
         """Press keys; a line ends with a carriage return, as on a keyboard."""
         os.write(self._master, keys.encode())
 
-    def interrupt_until(self, text: str) -> str:
-        """Press Ctrl-C until the text appears: readline misses one between writing its prompt and its first wait."""
-        self.type(CTRL_C)
-        return self.wait_for(text, press=CTRL_C)
-
-    def wait_for(self, text: str, press: str = "") -> str:
-        """Wait until the text appears behind what was waited for before; return all up to it, without styles.
-
-        Each second without it, ``press`` is typed.
-        """
-        started = pressed = time.monotonic()
-        while True:
-            new = plain(self.raw)[self._seen :]
-            if text in new:
-                new = new[: new.index(text) + len(text)]
-                self._seen += len(new)
-                return new
-            assert time.monotonic() - started < WAIT and self._read(), f"no {text!r} in {new!r}"
-            if press and time.monotonic() - pressed > 1:
-                pressed = time.monotonic()
-                self.type(press)
-
     def finish(self) -> tuple[int, str]:
         """Wait for the end; return exit status and the whole screen, without styles."""
         while self._read():
@@ -168,7 +147,7 @@ class Terminal:
             return self.process.poll() is None
         with contextlib.suppress(OSError):  # Linux says EIO when the last process has gone
             piece = os.read(self._master, 65536)
-            self.raw += piece.decode()
+            self.raw += self._decode(piece)
             return bool(piece)
         return False
 

@@ -9,7 +9,7 @@ import pytest
 
 from compatapi import ChatCompletionChunk, from_json, to_json
 from compatapi.testing import ChatScript, DemoServer, Raw, ScriptedServer
-from programs import CTRL_C, CTRL_D, RUN, Program, Terminal, run
+from programs import RUN, Program, Terminal, run
 
 STORY_START = "# The lamp that learned to wait"
 
@@ -149,74 +149,6 @@ def test_missing_packages_are_one_line(tmp_path):
 
 
 # --- on a terminal
-
-
-def test_a_conversation_keeps_what_was_said(tmp_path):
-    """The second question is sent with the first one and its answer; commands and empty lines are not sent."""
-    with (
-        ScriptedServer(ChatScript("First answer."), ChatScript("Second answer.")) as server,
-        Terminal(tmp_path, "chat", "--base-url", server.base_url, "-m", "tiny", "-s", "Be brief") as terminal,
-    ):
-        terminal.wait_for("Talking to tiny")
-        terminal.wait_for("> ")
-        terminal.type("One?\r")
-        assert "First answer." in terminal.wait_for("(tiny)")
-        terminal.wait_for("> ")
-        terminal.type("\r/help\r")
-        terminal.wait_for("/quit")
-        terminal.type("/nothing\r")
-        terminal.wait_for("no command /nothing")
-        terminal.type("/etc/hosts?\r")
-        terminal.wait_for("Second answer.")
-        terminal.wait_for("> ")
-        terminal.type("/quit\r")
-        status, _ = terminal.finish()
-        assert 0 == status
-        assert [
-            {"role": "system", "content": "Be brief"},
-            {"role": "user", "content": "One?"},
-            {"role": "assistant", "content": "First answer."},
-            {"role": "user", "content": "/etc/hosts?"},
-        ] == server.requests[1].json_object()["messages"]
-        assert 2 == len(server.requests)
-
-
-def test_ctrl_c_in_a_conversation_stops_the_answer_only(slow, tmp_path):
-    """Ctrl-C stops an answer, which stays in the conversation; at the prompt it does no harm; Ctrl-D ends."""
-    with Terminal(tmp_path, *ask(slow)) as terminal:
-        terminal.wait_for("> ")
-        terminal.type("Tell me a story\r")
-        terminal.wait_for("learned")
-        terminal.type(CTRL_C)
-        terminal.wait_for("stopped: about")
-        terminal.wait_for("> ")
-        terminal.interrupt_until("Ctrl-D ends the conversation")
-        terminal.wait_for("> ")
-        terminal.type("Hi\r")
-        terminal.wait_for("Hello!")
-        sent = slow.requests[-1].json_object()["messages"]
-        terminal.type(CTRL_C)
-        terminal.wait_for("stopped")
-        terminal.wait_for("> ")
-        terminal.type(CTRL_D)
-        assert 0 == terminal.finish()[0]
-    assert ["user", "assistant", "user"] == [message["role"] for message in sent]
-    assert sent[1]["content"].startswith("# The lamp that learned")
-
-
-def test_an_error_does_not_end_a_conversation(fast, tmp_path):
-    """A question that the server refuses is told in one line and not kept; the conversation goes on."""
-    options = ("chat", "--base-url", fast.base_url, "--model", "demo-error-400")
-    with Terminal(tmp_path, *options) as terminal:
-        terminal.wait_for("> ")
-        for _ in range(2):
-            terminal.type("Hi\r")
-            terminal.wait_for("compatapi: HTTP 400")
-            terminal.wait_for("not kept")
-            terminal.wait_for("> ")
-        terminal.type(CTRL_D)
-        assert 0 == terminal.finish()[0]
-    assert 1 == len(fast.requests[-1].json_object()["messages"])
 
 
 def test_a_terminal_obeys_no_answer(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from attrs import frozen
@@ -122,8 +123,22 @@ class TextView:
             self._out.write(text)
 
 
-def ask(client: Client, request: ChatCompletionRequest, view: View, *, whole: bool) -> Answer:
+def ask(
+    client: Client,
+    request: ChatCompletionRequest,
+    view: View,
+    *,
+    whole: bool,
+    reading: AbstractContextManager[None] | None = None,
+) -> Answer:
     """Ask, show the answer and write its numbers to standard error. Ctrl-C stops the answer.
+
+    Args:
+        client: Whom to ask.
+        request: What to ask.
+        view: How to show it.
+        whole: Whether to wait for the whole answer.
+        reading: Entered while the answer is awaited and read.
 
     Raises:
         CompatAPIError: As the client does; what came before is shown, and ends with a line end.
@@ -133,16 +148,17 @@ def ask(client: Client, request: ChatCompletionRequest, view: View, *, whole: bo
     completion = ChatCompletion()
     stopped = False
     try:
-        if whole:
-            completion = client.chat_completion(request)
-            view.whole(completion)
-        else:
-            stream = client.chat_completion_stream(request)
-            with stream:
-                for chunk in stream:
-                    numbers.add(chunk)
-                    view.chunk(chunk)
-            completion = stream.completion
+        with reading or nullcontext():
+            if whole:
+                completion = client.chat_completion(request)
+                view.whole(completion)
+            else:
+                stream = client.chat_completion_stream(request)
+                with stream:
+                    for chunk in stream:
+                        numbers.add(chunk)
+                        view.chunk(chunk)
+                completion = stream.completion
     except KeyboardInterrupt:
         stopped = True
         completion = stream.completion if stream is not None else completion

@@ -1,112 +1,91 @@
-"""A conversation on a terminal: a prompt, answers as they arrive, and what was said is kept."""
+"""What was said in a conversation, and what it becomes in a file."""
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Callable
+from collections.abc import Iterable
+from pathlib import Path
 
-from attrs import evolve
+from attrs import define, field, frozen
 
-from compatapi.chat_types import ChatCompletion, ChatCompletionRequest, Message
-from compatapi.cli.answer import View, ask
-from compatapi.cli.failures import describe
-from compatapi.cli.terminal import Output
-from compatapi.client import Client
-from compatapi.errors import CompatAPIError
+from compatapi.chat_types import Message
+from compatapi.convert import to_json
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "Question", "save"]
 
-_PROMPT = "> "
-# A path is no command, so that "/etc/hosts: what is it?" can be asked.
-_COMMAND = re.compile(r"/\w*(?=\s|$)")
+_MARKDOWN_ENDINGS = (".md", ".markdown")
+_HEADS = {"system": "System", "user": "Question", "assistant": "Answer"}
+
+Turn = tuple[Message, Message]
 
 
+@frozen
+class Question:
+    """A question, and the turns before it."""
+
+    text: str
+    earlier: tuple[Turn, ...]
+
+
+@define
 class Conversation:
-    """What was said so far, and the loop that adds to it.
+    """Questions with their answers.
 
-    Args:
-        client: Whom to ask.
-        request: The model and options of every turn; its messages are how the conversation begins.
-        make_view: How to show one answer.
-        whole: Whether to wait for whole answers.
+    A question that got no answer is not kept: two turns of the user in a row are refused by many models.
+
+    Attributes:
+        system: How the model is to behave, if anything was said about it.
+        turns: Pairs of question and answer.
+        last: What was asked last, answered or not.
     """
 
-    def __init__(
-        self, client: Client, request: ChatCompletionRequest, make_view: Callable[[], View], *, whole: bool = False
-    ) -> None:
-        self._client = client
-        self._request = request
-        self._make_view = make_view
-        self._whole = whole
-        self._notes = Output(is_error=True)
-        self._over = False
+    system: str | None = None
+    turns: tuple[Turn, ...] = ()
+    last: Question | None = field(default=None, init=False)
 
-    def run(self) -> None:
-        """Talk until the person ends it, by /quit or Ctrl-D."""
-        _load_line_editing()
-        self._note(f"Talking to {self._request.model}. /help lists the commands, Ctrl-D ends.")
-        while not self._over:
-            try:
-                self._step()
-            except EOFError:
-                self._notes.line()
-                return
-            except KeyboardInterrupt:  # at the prompt, or a moment after an answer that was at its end already
-                self._notes.line()
-                self._note("Ctrl-D ends the conversation.")
+    def ask(self, question: Question) -> list[Message]:
+        """The messages to send for a question."""
+        self.last = question
+        return [*self._messages(question.earlier), Message.user(question.text)]
 
-    def _step(self) -> None:
-        line = input(_PROMPT).strip()
-        command = _COMMAND.match(line)
-        if command is not None:
-            self._obey(command[0])
-        elif line:
-            self._turn(line)
+    def keep(self, question: Question, answer: str) -> None:
+        """Add a question with its answer, in place of what stood behind the turns before it."""
+        # The text alone: some hosts refuse their own reasoning when it is sent back.
+        self.turns = (*question.earlier, (Message.user(question.text), Message.assistant(answer)))
 
-    def _turn(self, text: str) -> None:
-        asked = (*self._request.messages, Message.user(text))
-        self._notes.line()
-        try:
-            answer = ask(self._client, evolve(self._request, messages=asked), self._make_view(), whole=self._whole)
-            completion: ChatCompletion | None = answer.completion
-        except CompatAPIError as error:
-            self._notes.line(f"compatapi: {describe(error)}")
-            completion = error.completion
-        said = "" if completion is None else completion.text or completion.refusal
-        if said:
-            # The text alone: some hosts refuse their own reasoning when it is sent back.
-            self._request = evolve(self._request, messages=(*asked, Message.assistant(said)))
-        else:  # a question without an answer would make two turns of the user, which many models refuse
-            self._note("There is no answer, so the question is not kept; ask again.")
-        self._notes.line()
+    def reset(self) -> None:
+        """Forget all turns; how the model is to behave stays."""
+        self.turns, self.last = (), None
 
-    def _obey(self, name: str) -> None:
-        command = _COMMANDS.get(name)
-        if command is None:
-            self._note(f"There is no command {name}; /help lists them.")
-        else:
-            command[1](self)
+    def messages(self) -> list[Message]:
+        """All that was said."""
+        return self._messages(self.turns)
 
-    def _quit(self) -> None:
-        self._over = True
-
-    def _help(self) -> None:
-        for name, (what, _) in _COMMANDS.items():
-            self._note(f"{name}  {what}")
-        self._note("Ctrl-C stops an answer, Ctrl-D ends the conversation.")
-
-    def _note(self, text: str) -> None:
-        self._notes.line(text, dim=True)
+    def _messages(self, turns: Iterable[Turn]) -> list[Message]:
+        system = [Message.system(self.system)] if self.system else []
+        return [*system, *(message for turn in turns for message in turn)]
 
 
-_COMMANDS: dict[str, tuple[str, Callable[[Conversation], None]]] = {
-    "/help": ("Show this.", Conversation._help),
-    "/quit": ("End the conversation.", Conversation._quit),
-}
+def save(messages: Iterable[Message], path: Path, *, replace: bool = False) -> str:
+    """Write messages to a file, and return the name of the format.
+
+    It is Markdown if the name of the file ends so, and JSON otherwise: one message on each line, as `to_json` writes it
+    and `from_json` reads it.
+
+    Args:
+        messages: What to write.
+        path: Where to.
+        replace: Whether a file that is there already may be replaced.
+
+    Raises:
+        OSError: It cannot be written; `FileExistsError` if it must not be replaced.
+    """
+    is_markdown = path.suffix.lower() in _MARKDOWN_ENDINGS
+    parts = (_as_markdown(one) if is_markdown else to_json(one) + b"\n" for one in messages)
+    data = b"\n".join(parts) if is_markdown else b"".join(parts)
+    with path.open("wb" if replace else "xb") as file:
+        file.write(data)
+    return "Markdown" if is_markdown else "JSON lines"
 
 
-def _load_line_editing() -> None:
-    # Loading it is what gives input() editing and history; some systems have none.
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401
+def _as_markdown(message: Message) -> bytes:
+    return f"## {_HEADS[message.role]}\n\n{message.text.rstrip()}\n".encode()

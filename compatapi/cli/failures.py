@@ -13,7 +13,7 @@ from compatapi.cli.terminal import one_line
 from compatapi.errors import CompatAPIError
 from compatapi.providers import PROVIDERS
 
-__all__ = ["INTERRUPTED", "Command", "Failure", "describe"]
+__all__ = ["INTERRUPTED", "Command", "Failure", "describe", "keys_in_use"]
 
 #: Exit status after Ctrl-C: 128 and the number of SIGINT, as shells have it.
 INTERRUPTED = 130
@@ -72,12 +72,12 @@ def describe(error: object) -> str:
     text = str(error)
     for name, spoken in _SPOKEN:
         text = text.replace(name, spoken)
-    for key in _keys_in_use():
+    for key in keys_in_use():
         text = text.replace(key, "***")
     return one_line(text)
 
 
-def _keys_in_use() -> list[str]:
+def keys_in_use() -> list[str]:
     """The values of all key variables, the longest first, in case one is a part of another."""
     context = click.get_current_context(silent=True)
     named = context.params.get("api_key_env") if context is not None else None

@@ -13,7 +13,7 @@ import sys
 
 import click
 
-__all__ = ["Output", "one_line", "printable", "printable_json", "protect_streams"]
+__all__ = ["Output", "encodable", "one_line", "printable", "printable_json", "protect_streams"]
 
 # C0 without tab, line end and carriage return; DEL; C1, which many terminals obey as they do ESC and a letter.
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -26,6 +26,11 @@ _LONGEST_LINE = 600
 def printable(text: str) -> str:
     """The text without anything that a terminal would obey."""
     return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text).replace("\r", "")
+
+
+def encodable(text: str) -> str:
+    """The text that a person typed, without what is no letter of any encoding: it came as half a surrogate pair."""
+    return text.encode(errors="replace").decode()
 
 
 def printable_json(text: str) -> str:
