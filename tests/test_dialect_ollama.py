@@ -115,9 +115,10 @@ def test_last_line_keeps_everything():
 
 
 def test_nothing_is_invented():
-    """Without a done_reason there is no finish reason, without counts no usage."""
-    _, completion = read(line({"content": "a"}), line({"content": ""}, done=True))
-    assert (None, None) == (completion.finish_reason, completion.usage)
+    """Without counts there is no usage; a bare "done" says no more than that the answer is at its end."""
+    chunks, completion = read(line({"content": "a"}), line({"content": ""}, done=True))
+    assert ("stop", None) == (completion.finish_reason, completion.usage)
+    assert "done_reason" not in chunks[-1].extra
 
 
 @pytest.mark.parametrize(
@@ -360,7 +361,7 @@ def test_embeddings():
     assert DIALECT.decode_embeddings(b'{"embeddings":[]}').usage is None
 
 
-@pytest.mark.parametrize("body", [b'{"embedding":[1]}', b'{"embeddings":[1]}', b'{"embeddings":{}}', b"1"])
+@pytest.mark.parametrize("body", [b'{"embedding":1}', b'{"embeddings":[1]}', b'{"embeddings":{}}', b"1"])
 def test_embeddings_that_are_none(body):
     """What holds no embeddings is a DecodeError."""
     with pytest.raises(DecodeError):

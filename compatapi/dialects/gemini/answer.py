@@ -45,6 +45,7 @@ __all__ = ["GeminiChunkDecoder", "usage_of"]
 FINISH_REASONS = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
+    "FUNCTION_CALL": "tool_calls",  # of servers like it; Google's says STOP
     **dict.fromkeys(("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"), "content_filter"),
     **dict.fromkeys(("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "IMAGE_OTHER"), "content_filter"),
     # The model broke off without an answer: "stop" would hide that.

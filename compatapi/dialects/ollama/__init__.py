@@ -5,8 +5,8 @@ In: a `ChatCompletionRequest`, and the lines of a stream. Out: the bytes of a PO
 
 * `extra` of a chunk keeps what its line says besides: ``created_at``, and of the last line ``done``, ``done_reason``,
   the counts and the durations (nanoseconds), as they came. A ``done`` that is false is not kept.
-* The finish reason is ``tool_calls`` when there were any; Ollama says "stop" then. Where an old server gives no
-  ``done_reason``, there is none.
+* The finish reason is ``tool_calls`` when there were any; Ollama says "stop" then. A ``done``
+  without a ``done_reason``, as old servers have it, is a "stop".
 * Fields of a message that nobody knows yet are kept in `extra` of the choice, so that a message that was received can
   always be sent back.
 """
@@ -91,8 +91,9 @@ class OllamaDialect(Dialect):
         return post_request(target, url, encode_inputs(request, target))
 
     def decode_embeddings(self, body: bytes) -> EmbeddingResponse:
-        value = _decode_object(body, "embeddings")
-        vectors = value.pop("embeddings")
+        value = _decode_object(body, "embeddings", "embedding")
+        # The older /api/embeddings has one text and one vector.
+        vectors = value.pop("embeddings") if "embeddings" in value else [value.pop("embedding")]
         if not isinstance(vectors, list) or not all(isinstance(vector, list) for vector in vectors):
             raise DecodeError(f"The answer holds no embeddings: {cut(body, 200)!r}", data=cut(body))
         model, tokens = value.pop("model", None), count(value.get("prompt_eval_count"))
@@ -225,6 +226,7 @@ class OllamaChunkDecoder:
             reason, own = finish_fields(said, _FINISH_REASONS)
             if self._calls and reason in (None, "stop"):
                 reason, own = "tool_calls", {"native_finish_reason": said} if reason else {}
+            reason = reason or "stop"  # older servers say no more than "done"
             left |= own
         return ChunkChoice(0, delta, reason, _logprobs(extra), extra=left or None)
 
@@ -236,6 +238,8 @@ class OllamaChunkDecoder:
             texts[name] = text if isinstance(text, str) and text else None
             if text is not None and not isinstance(text, str):
                 left[name] = text
+        if texts["thinking"] is None and isinstance(left.get("reasoning_content"), str):  # of servers like it
+            texts["thinking"] = left.pop("reasoning_content") or None
         if texts["role"] == self._role:
             texts["role"] = None
         self._role = texts["role"] or self._role
