@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from compatapi.framing import Frame as Frame
     from compatapi.framing import NDJSONDecoder as NDJSONDecoder
     from compatapi.framing import SSEDecoder as SSEDecoder
+    from compatapi.gui import FramePost as FramePost
+    from compatapi.gui import post_to_asyncio as post_to_asyncio
+    from compatapi.gui import post_to_gtk as post_to_gtk
+    from compatapi.gui import post_to_qt as post_to_qt
+    from compatapi.gui import post_to_tk as post_to_tk
+    from compatapi.gui import post_to_wx as post_to_wx
     from compatapi.handle import StreamHandle as StreamHandle
     from compatapi.http_types import Limits as Limits
     from compatapi.http_types import Quirks as Quirks
@@ -72,6 +78,7 @@ _MODULES = {
         "FORMATS", "iter_anthropic", "iter_chunks", "iter_json", "iter_ndjson", "iter_ollama", "iter_sse",
     ],
     "framing": ["Frame", "NDJSONDecoder", "SSEDecoder"],
+    "gui": ["FramePost", "post_to_asyncio", "post_to_gtk", "post_to_qt", "post_to_tk", "post_to_wx"],
     "handle": ["StreamHandle"],
     "http_types": ["Limits", "Quirks"],
     "retry": ["RetryEvent"],

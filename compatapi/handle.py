@@ -40,7 +40,8 @@ class StreamHandle:
         callbacks: What the program wants to be told of the stream.
         on_retry: Told before the pause of each retry.
         post: ``post(function, *args)`` has to run the function soon, in the order given, where the program wants its
-            callbacks (on the GUI's thread), and must not wait for it. Left out, they run in the handle's thread.
+            callbacks (on the GUI's thread), and must not wait for it. Left out, they run in the handle's thread. A post
+            that has a method ``attach`` is given the handle, before it starts.
     """
 
     def __init__(
@@ -66,6 +67,9 @@ class StreamHandle:
         self._done = threading.Condition()
         self._done_callbacks: list[Callable[[StreamHandle], object]] = []
         self._thread = threading.Thread(target=self._run, name="compatapi-stream", daemon=True)
+        attach = getattr(post, "attach", None)
+        if attach is not None:  # a window that closes ends the streams that have not posted anything yet, too
+            attach(self)
         _live.add(self)
         try:
             self._thread.start()
@@ -249,6 +253,11 @@ class StreamHandle:
             raise TimeoutError(f"The stream is not over after {timeout:g} seconds")
         assert self._outcome is not None
         return self._outcome
+
+
+def is_piece(function: Callable[..., object], args: tuple[Any, ...]) -> bool:
+    """Whether a posted call tells a piece of text: those are the only strings that a handle posts."""
+    return getattr(function, "__func__", None) is StreamHandle._guarded and isinstance(args[1], str)
 
 
 _live: set[StreamHandle] = set()  # a thread keeps its handle anyway

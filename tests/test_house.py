@@ -28,7 +28,7 @@ STOREYS = (
     ("testing",),
     ("providers", "stream", "connections", "callbacks"),
     ("transport", "handle", "resolve", "formats"),
-    ("sender",),
+    ("sender", "gui"),
     ("client",),
     ("cli", "__main__"),
 )
