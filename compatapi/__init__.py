@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from compatapi.handle import StreamHandle as StreamHandle
     from compatapi.http_types import Limits as Limits
     from compatapi.http_types import Quirks as Quirks
+    from compatapi.http_types import ThinkingWords as ThinkingWords
     from compatapi.retry import RetryEvent as RetryEvent
     from compatapi.service_types import Embedding as Embedding
     from compatapi.service_types import EmbeddingRequest as EmbeddingRequest
@@ -80,7 +81,7 @@ _MODULES = {
     "framing": ["Frame", "NDJSONDecoder", "SSEDecoder"],
     "gui": ["FramePost", "post_to_asyncio", "post_to_gtk", "post_to_qt", "post_to_tk", "post_to_wx"],
     "handle": ["StreamHandle"],
-    "http_types": ["Limits", "Quirks"],
+    "http_types": ["Limits", "Quirks", "ThinkingWords"],
     "retry": ["RetryEvent"],
     "service_types": ["Embedding", "EmbeddingRequest", "EmbeddingResponse", "Model"],
     "stats": ["Stats"],

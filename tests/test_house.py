@@ -75,6 +75,23 @@ def test_imports_go_down(module):
     assert [] == higher
 
 
+def test_no_dialect_imports_another():
+    """Each wire format can be read alone."""
+    from compatapi.dialects import DIALECTS
+
+    def dialect_of(module: str) -> str | None:
+        name = module.removeprefix("dialects.").partition(".")[0]
+        return name if module.startswith("dialects.") and name in DIALECTS else None
+
+    crossing = [
+        (module, other)
+        for module, path in SOURCES.items()
+        for other in imports(path)
+        if dialect_of(module) and dialect_of(other) not in (None, dialect_of(module))
+    ]
+    assert [] == crossing
+
+
 def test_only_the_transport_knows_requests():
     """requests and urllib3 are imported by the transport and its connections alone."""
     knowing = {
