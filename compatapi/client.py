@@ -14,7 +14,7 @@ from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatComple
 from compatapi.dialects import get_dialect
 from compatapi.dialects.base import Dialect, Provider
 from compatapi.dialects.thinktags import split_completion
-from compatapi.errors import ConfigError, StopStream
+from compatapi.errors import ConfigError, DecodeError, StopStream
 from compatapi.handle import StreamHandle
 from compatapi.http_types import HttpRequest, HttpResponse, Limits, Secret, Target, show_url
 from compatapi.resolve import find_base_url, find_key, find_provider, from_environment
@@ -385,8 +385,10 @@ class Client:
     ) -> ChatStream:
         def read(response: HttpResponse, stats: Stats) -> ChatStream:
             if self.provider.quirks.errors_with_200 and response.media_type == "application/json":
+                response.wait()
                 body = read_all(response, self.limits)
-                self.dialect.decode_completion(body, request)  # raises the error, here where the call stands
+                with suppress(DecodeError):  # what is no answer is told better as the stream that it should be
+                    self.dialect.decode_completion(body, request)  # raises the error, here where the call stands
                 response = evolve(response, body=iter([body]))
             return ChatStream(
                 response, self._decoder(request), stats=stats, started=call.started, mask=self._sender.mask

@@ -45,7 +45,9 @@ class Fault:
         whole: What the server answers when no stream is asked for; left out, the same.
         whole_gets: The same for that answer; left out, ``gets``.
         whole_keeps: The same for that answer; left out, ``keeps``.
+        whole_clock: The same for that answer; left out, ``clock``.
         limits: Other limits than the usual ones.
+        provider: The row of the provider that is asked; left out, an OpenAI-compatible server without one.
         road: How client and server meet.
         in_turn: Ask on one connection after the other instead of on four at a time.
     """
@@ -60,7 +62,9 @@ class Fault:
     whole: Script | None = None
     whole_gets: type[CompatAPIError] | None = None
     whole_keeps: str | None = None
+    whole_clock: str | None = None
     limits: Limits | None = None
+    provider: str | None = None
     road: Road = Road()
     in_turn: bool = False
 

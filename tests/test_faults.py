@@ -14,7 +14,7 @@ from calls import REQUEST, Running, client_of, eventually, hard_limit, server_co
 from compatapi.call import Timeouts
 from compatapi.errors import RequestTimeout
 from compatapi.testing import ScriptedServer
-from faults import FAULTS, TABLE
+from faults import FAULTS, SHARED, TABLE
 from loopback import CERTIFICATE
 
 EXPIRED = Path(CERTIFICATE).with_name("expired.pem")
@@ -23,6 +23,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 SHORT, LONG = 0.3, 12.0
 #: Seconds that one style may take.
 HANGS = 15.0
+#: A key with two parts is one for every dialect.
+KEY = "an-id-for-tests:a-key-for-tests"
 
 
 @frozen
@@ -117,13 +119,13 @@ def server_of(fault):
             context.load_cert_chain(EXPIRED)
 
     def answer(request):
-        streamed = (request.json_object() or {}).get("stream")
+        streamed = request.headers["accept"] != "application/json"
         return fault.script if streamed or fault.whole is None else fault.whole
 
     return ScriptedServer(answer, ssl_context=context)
 
 
-def client_for(fault, server):
+def client_for(fault, server, style):
     """A client that meets the server as the row says, and of whose clocks one is short."""
     road = fault.road
     port = server.port
@@ -131,13 +133,20 @@ def client_for(fault, server):
         server.close()
     clocks = {"connect": LONG, "first_token": LONG, "idle": LONG, "total": LONG}
     if fault.clock is not None:
-        clocks[fault.clock] = SHORT
+        clocks[clock_of(fault, style)] = SHORT
+    path, whom = ("/v1", {}) if fault.provider is None else ("", {"provider": fault.provider, "api_key": KEY})
     return client_of(
-        f"{'https' if road.client_tls else 'http'}://{road.host}:{port}/v1",
+        f"{'https' if road.client_tls else 'http'}://{road.host}:{port}{path}",
         timeouts=Timeouts(**clocks),
         limits=fault.limits,
         verify=str(EXPIRED if road.expired else CERTIFICATE) if road.trusts else True,
+        **whom,
     )
+
+
+def clock_of(fault, style):
+    """The clock that runs out for a style."""
+    return fault.whole_clock or fault.clock if style == "by_waiting" else fault.clock
 
 
 STYLES = (*STREAMED, by_waiting)
@@ -166,7 +175,12 @@ def expected_of(fault, style):
     return gets, fault.keeps if fault.whole_keeps is None else fault.whole_keeps
 
 
-def check_error(fault, error):
+def name_of(fault):
+    """What a run of the tests calls a row."""
+    return fault.name if fault.provider is None else f"{fault.provider}: {fault.name}"
+
+
+def check_error(fault, style, error):
     """Message, fields and clock are those of the row, and all of it can be pickled."""
     assert fault.says in str(error)
     assert dict(fault.fields) == {name: getattr(error, name) for name in fault.fields}
@@ -174,23 +188,23 @@ def check_error(fault, error):
     assert (type(error), str(error), vars(error)) == (type(copy), str(copy), vars(copy))
     assert error.stats is not None
     if isinstance(error, RequestTimeout):
-        assert (fault.clock, SHORT) == (error.clock, error.limit)
+        assert (clock_of(fault, style), SHORT) == (error.clock, error.limit)
         assert SHORT <= error.elapsed
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", FAULTS, ids=name_of)
 def test_fault(fault):
     """In each style the program gets and keeps what the table says, and no connection stays open."""
     with server_of(fault) as server:
-        clients = [client_for(fault, server) for _ in STYLES]
+        clients = [client_for(fault, server, style.__name__) for style in STYLES]
         seen = outcomes(fault, clients)
         assert {style: expected_of(fault, style) for style in seen} == {
             style: (outcome.error and type(outcome.error), outcome.kept) for style, outcome in seen.items()
         }
-        for outcome in seen.values():
+        for style, outcome in seen.items():
             assert outcome.told == outcome.kept
             if outcome.error is not None:
-                check_error(fault, outcome.error)
+                check_error(fault, style, outcome.error)
                 assert outcome.kept == text_of(outcome.error)
         last = seen["by_handle"].last
         assert ("on_done" if fault.gets is None else "on_error") == last[-1]
@@ -205,6 +219,16 @@ def test_the_table_is_large_and_its_rows_have_names():
     """There are enough rows, and none has the name of another of its kind."""
     assert len(FAULTS) >= 120
     assert [] == [kind for kind, rows in TABLE.items() if len({row.name for row in rows}) != len(rows)]
+
+
+def test_the_shared_rows_are_the_same_for_each_service():
+    """What the page says of every service with a format of its own holds for each of them."""
+    told = {
+        provider: [(row.name, row.gets, row.whole_gets, row.keeps, row.clock) for row in rows]
+        for provider, rows in SHARED.items()
+    }
+    assert 5 == len(told)
+    assert [told["anthropic"]] * 5 == [*told.values()]
 
 
 def test_the_page_of_faults_is_fresh():

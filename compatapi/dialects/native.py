@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from compatapi import jsontext
 from compatapi.accumulate import Accumulator
 from compatapi.chat_types import (
     ChatCompletion,
@@ -27,7 +28,10 @@ from compatapi.chat_types import (
     Usage,
 )
 
-__all__ = ["ChunkMaker", "call_delta", "completion_from", "count", "finish_fields"]
+__all__ = ["ChunkMaker", "EventReader", "call_delta", "completion_from", "count", "finish_fields"]
+
+#: Fields in which the events of the services have their texts.
+_TEXTS = frozenset({"text", "thinking", "content", "reasoning_content", "Content", "ReasoningContent"})
 
 
 class ChunkMaker:
@@ -66,6 +70,36 @@ class ChunkMaker:
             usage=usage,
             extra=dict(extra or {}) or None,
         )
+
+
+class EventReader:
+    """Decodes the JSON texts of one stream.
+
+    Servers that count in UTF-16 cut an emoji in two: its first half waits for the event with the other one, which has
+    it at the same place.
+    """
+
+    def __init__(self) -> None:
+        self._halves: dict[tuple[str | int, ...], str] = {}
+
+    def loads(self, text: str) -> Any:
+        """The value of one event; half of an emoji that stays alone is U+FFFD (`compatapi.jsontext.loads`)."""
+        if not self._halves:
+            return jsontext.loads(text, self._join)
+        return self._join(jsontext.loads(text, lambda value: value))
+
+    def _join(self, value: Any, place: tuple[str | int, ...] = ()) -> Any:
+        if isinstance(value, dict):
+            return {jsontext.mend_halves(name): self._join(item, (*place, name)) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self._join(item, (*place, index)) for index, item in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+        if value and place and place[-1] in _TEXTS:
+            value = self._halves.pop(place, "") + value
+            if "\ud800" <= value[-1] <= "\udbff":
+                self._halves[place], value = value[-1], value[:-1]
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def call_delta(

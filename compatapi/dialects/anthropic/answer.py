@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from compatapi import jsontext
 from compatapi.chat_types import ChatCompletionChunk, CompletionTokensDetails, Delta, PromptTokensDetails, Usage
 from compatapi.dialects.anthropic.blocks import Blocks, text_of, without
 from compatapi.dialects.api_errors import is_error, stream_error
-from compatapi.dialects.native import ChunkMaker, count, finish_fields
+from compatapi.dialects.native import ChunkMaker, EventReader, count, finish_fields
 from compatapi.errors import DecodeError, cut
 from compatapi.framing import Frame
 from compatapi.wire import wire_names
@@ -78,6 +77,7 @@ class AnthropicChunkDecoder:
     def __init__(self, created: int) -> None:
         self.done = False
         self._maker = ChunkMaker(created)
+        self._reader = EventReader()
         self._blocks = Blocks()
         self._is_started = False
         self._usage: dict[str, Any] = {}
@@ -85,7 +85,7 @@ class AnthropicChunkDecoder:
     def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
         """The chunks of one frame."""
         try:
-            value = jsontext.loads(frame.data)
+            value = self._reader.loads(frame.data)
         except DecodeError as error:
             return self._decode_text(frame, error)
         if value.__class__ is not dict:

@@ -6,7 +6,7 @@ error that it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from compatapi import jsontext
@@ -24,7 +24,7 @@ from compatapi.chat_types import (
 from compatapi.convert import from_dict
 from compatapi.dialects.api_errors import is_error, read_error, stream_error
 from compatapi.dialects.dashscope.repeats import Repeats
-from compatapi.dialects.native import count, finish_fields
+from compatapi.dialects.native import EventReader, count, finish_fields
 from compatapi.errors import ConfigError, DecodeError, StreamError, cut
 from compatapi.framing import Frame
 from compatapi.toolcalls import new_call_id
@@ -93,6 +93,7 @@ class DashScopeChunkDecoder:
     def __init__(self, created: int, model: str | None, repeats: Repeats) -> None:
         self.done = False
         self._created, self._model, self._repeats = created, model, repeats
+        self._reader = EventReader()
         self._id: str | None = None
         self._roles: dict[int, str] = {}
         self._calls: dict[tuple[int, int], list[str]] = {}  # choice and number of a call: its id and name
@@ -103,7 +104,7 @@ class DashScopeChunkDecoder:
         if frame.event == "done" or not data:
             return
         try:
-            for value in _values(data):
+            for value in _values(data, self._reader.loads):
                 if frame.event == "error":
                     raise _fault(value)
                 yield from self._repeats.add(self.chunk_of(value))
@@ -198,15 +199,15 @@ class DashScopeChunkDecoder:
 _CALL = frozenset({"index", "id", "type", "function"})
 
 
-def _values(data: str) -> Iterator[Any]:
+def _values(data: str, loads: Callable[[str], Any]) -> Iterator[Any]:
     """The JSON values of an event: one, or one a line where a relay has lost the empty lines between events."""
     try:
-        value = jsontext.loads(data)
+        value = loads(data)
     except DecodeError:
         if "\n" not in data:
             raise
         for line in filter(None, map(str.strip, data.split("\n"))):
-            yield jsontext.loads(line)
+            yield loads(line)
         return
     yield value
 

@@ -25,7 +25,7 @@ from compatapi.dialects.gemini.answer import GeminiChunkDecoder, usage_of
 from compatapi.dialects.gemini.errors import as_object, checked, explained
 from compatapi.dialects.gemini.request import encode_body, spelled
 from compatapi.dialects.native import completion_from
-from compatapi.errors import APIStatusError, CompatAPIError, ConfigError, DecodeError, cut
+from compatapi.errors import APIStatusError, CompatAPIError, ConfigError, DecodeError, IncompleteStreamError, cut
 from compatapi.http_types import HttpRequest, HttpResponse, Target
 from compatapi.service_types import Embedding, EmbeddingRequest, EmbeddingResponse, Model
 
@@ -143,11 +143,13 @@ def _root(target: Target) -> str:
     return "" if re.search(r"/v\d\w*(/|$)", urlsplit(target.base_url).path) else "/v1beta"
 
 
-def _read_events(body: bytes) -> tuple[list[Any], DecodeError | None]:
+def _read_events(body: bytes) -> tuple[list[Any], CompatAPIError | None]:
     """The events of a body, and why there are no more: without ``alt=sse`` a stream is one array that grows."""
     try:
         value = jsontext.loads(body)
-        return value if isinstance(value, list) and not is_error(value) else [value], None
+        if not value or not isinstance(value, list) or is_error(value):
+            return value if value == [] else [value], None
+        return value, IncompleteStreamError("The stream was cut short: its array ended without a finish reason")
     except DecodeError as error:
         if not body.startswith(b"["):
             raise

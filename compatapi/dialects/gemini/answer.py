@@ -34,7 +34,7 @@ from compatapi.chat_types import (
 )
 from compatapi.dialects.gemini.errors import as_object, checked
 from compatapi.dialects.gemini.turns import SIGNATURE_FORMAT
-from compatapi.dialects.native import count, finish_fields
+from compatapi.dialects.native import EventReader, count, finish_fields
 from compatapi.errors import ConfigError, DecodeError, cut
 from compatapi.framing import Frame
 from compatapi.toolcalls import new_call_id
@@ -85,6 +85,7 @@ class GeminiChunkDecoder:
 
     def __init__(self, created: int, model: str | None = None) -> None:
         self.done = False
+        self._reader = EventReader()
         self._id: str | None = None
         self._created = created
         self._model = model
@@ -93,7 +94,7 @@ class GeminiChunkDecoder:
     def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
         """The chunks of one frame."""
         try:
-            value = jsontext.loads(frame.data)
+            value = self._reader.loads(frame.data)
         except DecodeError:
             if frame.data.strip() == "[DONE]":  # of a relay; it says nothing of the answer
                 return []

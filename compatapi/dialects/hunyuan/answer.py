@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from compatapi import jsontext
 from compatapi.chat_types import (
     ChatCompletionChunk,
     ChunkChoice,
@@ -22,7 +21,7 @@ from compatapi.chat_types import (
     Usage,
 )
 from compatapi.dialects.api_errors import stream_error
-from compatapi.dialects.native import count, finish_fields
+from compatapi.dialects.native import EventReader, count, finish_fields
 from compatapi.errors import DecodeError, StreamError, cut
 from compatapi.framing import Frame
 from compatapi.toolcalls import ToolCallSlots, new_call_id
@@ -65,6 +64,7 @@ class HunyuanChunkDecoder:
     def __init__(self, model: str | None) -> None:
         self.done = False
         self._model = model
+        self._reader = EventReader()
         self._usage: dict[str, Any] | None = None
         self._is_over = False
         self._calls: dict[int, _Calls] = {}
@@ -75,7 +75,7 @@ class HunyuanChunkDecoder:
         if not text or text.startswith("[DONE]"):  # no document speaks of the mark; it does no harm
             self.done = bool(text)
             return ()
-        return self.read(jsontext.loads(text))
+        return self.read(self._reader.loads(text))
 
     def read(self, value: Any, is_whole: bool = False) -> Iterator[ChatCompletionChunk]:
         """The chunk of an event, or of a whole answer, and then the error that it reports."""

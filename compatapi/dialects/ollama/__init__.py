@@ -36,7 +36,7 @@ from compatapi.convert import from_dict
 from compatapi.dialects.addressing import get_request, join_url, post_request
 from compatapi.dialects.api_errors import is_error, stream_error
 from compatapi.dialects.base import ChunkDecoder, Dialect
-from compatapi.dialects.native import completion_from, count, finish_fields
+from compatapi.dialects.native import EventReader, completion_from, count, finish_fields
 from compatapi.dialects.ollama.request import encode_chat, encode_inputs
 from compatapi.errors import ConfigError, DecodeError, cut
 from compatapi.framing import Frame, NDJSONDecoder
@@ -155,6 +155,7 @@ class OllamaChunkDecoder:
 
     def __init__(self) -> None:
         self.done = False
+        self._reader = EventReader()
         self._id: str | None = None
         self._created: int | None = None
         self._model: str | None = None
@@ -163,7 +164,7 @@ class OllamaChunkDecoder:
 
     def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
         """The chunk of one line."""
-        value = jsontext.loads(frame.data)
+        value = self._reader.loads(frame.data)
         message = value.get("message") if value.__class__ is dict else None
         if message.__class__ is dict and len(message) == 2 and len(value) == 4 and value.get("done") is False:
             text, time = message.get("content"), value.get("created_at")
