@@ -171,13 +171,13 @@ ENDLESS = [
         "Hi",
         in_turn=True,  # at the same time, each would take four times as long
     ),
-    Fault("a hundred thousand comments", closing(b": ping\n\n" * 30_000, HI, STOP, DONE), None, "Hi"),
+    Fault("a hundred thousand comments", closing(b": ping\n\n" * 100_000, HI, STOP, DONE), None, "Hi"),
     Fault(
         "a hundred thousand brackets",
-        events(HI, "[" * 30_000),
+        events(HI, "[" * 100_000),
         e.DecodeError,
         "Hi",
-        whole=sized(b"[" * 30_000),
+        whole=sized(b"[" * 100_000),
         whole_keeps="",
     ),
 ]
