@@ -45,17 +45,17 @@ def long(head, tail=b""):
 KB, MB = 1 << 10, 1 << 20
 # Decoder, maker of the stream, size of a read, size of the small stream.
 STREAMS = {
-    "one line": (SSEDecoder, long(b"data: ", b"\n\n"), 4 * KB, MB),
-    "one line in small reads": (SSEDecoder, long(b"data: ", b"\n\n"), 64, 256 * KB),
-    "one line without end": (SSEDecoder, long(b"data: "), 4 * KB, MB),
-    "comment": (SSEDecoder, long(b":", b"\n\n"), 4 * KB, MB),
-    "data lines": (SSEDecoder, repeated(b"data: 0123456789\n"), 4 * KB, 512 * KB),
-    "data lines with lone CR": (SSEDecoder, repeated(b"data: 0123456789\r"), 4 * KB, 512 * KB),
-    "events in one read": (SSEDecoder, repeated(b"data: 01234\n\n"), 99 * MB, 256 * KB),
-    "CRLF events in one read": (SSEDecoder, repeated(b"data: 01\r\n\r\n"), 99 * MB, 256 * KB),
-    "object": (NDJSONDecoder, long(b'{"a":"', b'"}\n'), 4 * KB, MB),
-    "object without LF": (NDJSONDecoder, long(b'{"a":"', b'"}'), 4 * KB, MB),
-    "objects in one read": (NDJSONDecoder, repeated(b'{"a":1234}\n'), 99 * MB, 256 * KB),
+    "one line": (SSEDecoder, long(b"data: ", b"\n\n"), 4 * KB, 256 * KB),
+    "one line in small reads": (SSEDecoder, long(b"data: ", b"\n\n"), 64, 64 * KB),
+    "one line without end": (SSEDecoder, long(b"data: "), 4 * KB, 256 * KB),
+    "comment": (SSEDecoder, long(b":", b"\n\n"), 4 * KB, 256 * KB),
+    "data lines": (SSEDecoder, repeated(b"data: 0123456789\n"), 4 * KB, 128 * KB),
+    "data lines with lone CR": (SSEDecoder, repeated(b"data: 0123456789\r"), 4 * KB, 128 * KB),
+    "events in one read": (SSEDecoder, repeated(b"data: 01234\n\n"), 99 * MB, 64 * KB),
+    "CRLF events in one read": (SSEDecoder, repeated(b"data: 01\r\n\r\n"), 99 * MB, 64 * KB),
+    "object": (NDJSONDecoder, long(b'{"a":"', b'"}\n'), 4 * KB, 256 * KB),
+    "object without LF": (NDJSONDecoder, long(b'{"a":"', b'"}'), 4 * KB, 256 * KB),
+    "objects in one read": (NDJSONDecoder, repeated(b'{"a":1234}\n'), 99 * MB, 64 * KB),
 }
 
 
