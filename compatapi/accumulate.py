@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import threading
 from typing import Any
 
@@ -118,7 +119,7 @@ class _ChoiceSoFar:
         old.refusal = _joined(old.refusal, new.refusal)
 
     def build(self) -> Choice:
-        calls, extra = self.slots.calls, Extra(self.message_extras.fields)
+        calls, extra = self.slots.calls, Extra(copy.deepcopy(self.message_extras.fields))
         for name, pieces in self.pieced.items():
             extra[name] = [piece.build() if isinstance(piece, _Growing) else piece for piece in pieces]
         message = Message(
@@ -137,7 +138,11 @@ class _ChoiceSoFar:
         if self.reasoning_name or not self.reasoning_said:
             extra.readings["reasoning_content"] = (message.reasoning_content, None)
         choice = Choice(
-            self.index, message, self.raw_finish_reason, _copy_logprobs(self.logprobs), extra=Extra(self.extras.fields)
+            self.index,
+            message,
+            self.raw_finish_reason,
+            _copy_logprobs(self.logprobs),
+            extra=Extra(copy.deepcopy(self.extras.fields)),
         )
         if self.raw_finish_reason != self.finish_reason:
             choice.set_reading("finish_reason", self.finish_reason)
@@ -220,7 +225,7 @@ class Accumulator:
                 **self._fields,
                 choices=[self._choices[index].build() for index in sorted(self._choices)],
                 usage=self.usage,
-                extra=Extra(self._extras.fields),
+                extra=Extra(copy.deepcopy(self._extras.fields)),
             )
             self._built_version = version
             return self._built

@@ -51,7 +51,9 @@ class WireType:
         extra = self._extra
         if not isinstance(extra, Extra):
             known = wire_names(type(self)) if self._is_short_lived else ()
-            extra = Extra({name: value for name, value in (extra or {}).items() if name not in known})
+            unknown = ((name, value) for name, value in (extra or {}).items() if name not in known)
+            # Chunks may share what they were decoded from, and must not show what is done to one of them.
+            extra = Extra({name: copy.deepcopy(value) if known else value for name, value in unknown})
             object.__setattr__(self, "_extra", extra)
         return extra
 

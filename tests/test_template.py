@@ -76,6 +76,7 @@ KINDS = {
     "padding in front": lambda text: {"obfuscation": text, **say(text)},
     "two choices": lambda text: {**say(text), "choices": [*say(text)["choices"], *say(text, index=1)["choices"]]},
     "object beside": lambda text: say(text, choice={"content_filter_results": {"hate": text}}),
+    "the same object beside": lambda text: say(text, choice={"filters": {"hate": []}}, note=[{"a": 1}]),
     "usage": lambda text: say(text, usage={"total_tokens": len(text)}),
     "the same name in a text": lambda text: say('"content":"' + text, note='"content":"x"'),
     "error": lambda text: {"error": {"message": text}},
@@ -121,7 +122,7 @@ def test_a_template_serves_tool_calls(monkeypatch):
     assert 4 == both([first, *pieces, stop("tool_calls")], monkeypatch)
 
 
-@pytest.mark.parametrize("kind", ["content", "reasoning_content", "reasoning", "arguments"])
+@pytest.mark.parametrize("kind", ["content", "reasoning_content", "reasoning", "arguments", "the same object beside"])
 def test_chunks_share_nothing(kind):
     """What a program does to a chunk, also to the one that was learnt from, shows in no other."""
     decoder = OpenAIChunkDecoder()
@@ -132,6 +133,9 @@ def test_chunks_share_nothing(kind):
         made.model, made.extra["mine"] = "changed", 1
         choice = made.choices[0]
         choice.finish_reason, choice.extra["mine"], choice.delta.extra["mine"] = "changed", 1, 1
+        for found in (*made.extra.values(), *choice.extra.values()):
+            if isinstance(found, dict | list):
+                found.clear()
         choice.delta.set_reading("content", "changed")
         choice.delta.set_reading("reasoning_content", "changed")
         for piece in choice.delta.tool_calls or ():

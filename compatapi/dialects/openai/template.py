@@ -9,6 +9,7 @@ template is never another way to read, only a shorter one. It gives up on a stre
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from typing import Any
@@ -51,7 +52,7 @@ def _with_reasoning(old: Delta, text: str) -> Delta:
 def _with_reading(old: Delta, text: str) -> Delta:
     delta = _copy_delta(old)
     delta.reasoning_content = text
-    extra = delta._extra = Extra(old.extra, {"reasoning_content": (text, None)})
+    extra = delta._extra = Extra(copy.deepcopy(old.extra), {"reasoning_content": (text, None)})
     extra["reasoning"] = text
     return delta
 
@@ -189,7 +190,10 @@ def _string(raw: str) -> str | None:
 
 
 def _is_plain(chunk: ChatCompletionChunk) -> bool:
-    """Whether nothing of a chunk but its one string is an object of its own, which chunks must not share."""
+    """Whether nothing of a chunk but its one string is an object of its own, which chunks must not share.
+
+    What is in the unknown fields may be shared: a program that asks for them gets a copy (`WireType.extra`).
+    """
     if len(chunk.choices) != 1 or chunk.usage is not None or chunk.moderation is not None:
         return False
     choice = chunk.choices[0]
@@ -206,11 +210,4 @@ def _is_plain(chunk: ChatCompletionChunk) -> bool:
     extra = delta._extra
     if not isinstance(extra, Extra) or extra.readings.keys() != {"reasoning_content"}:
         things.append(delta)  # else it is one that `_with_reading` makes anew
-    return not _holds_object(extra) and all(
-        thing._extra.__class__ is dict and not _holds_object(thing._extra) for thing in things
-    )
-
-
-def _holds_object(raw: dict[str, Any] | None) -> bool:
-    known = ("choices", "delta", "tool_calls", "function")
-    return any(isinstance(value, dict | list) and name not in known for name, value in (raw or {}).items())
+    return all(thing._extra.__class__ is dict for thing in things)
