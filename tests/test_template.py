@@ -1,5 +1,6 @@
 """The short way to read a chunk gives what the long way gives, and is taken where it can be."""
 
+import copy
 import json
 
 import pytest
@@ -37,7 +38,12 @@ def show(thing):
         return "made up" if isinstance(thing, str) and thing.startswith("call_made") else thing
     names = [name for name in thing.__slots__ if not name.startswith("_")]
     readings = {name: show(list(pair)) for name, pair in thing.readings.items()}
-    return type(thing).__name__, {name: show(getattr(thing, name)) for name in names}, dict(thing.extra), readings
+    return (
+        type(thing).__name__,
+        {name: show(getattr(thing, name)) for name in names},
+        copy.deepcopy(dict(thing.extra)),
+        readings,
+    )
 
 
 def both(payloads, monkeypatch):
