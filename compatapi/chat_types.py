@@ -164,7 +164,13 @@ def _strings(values: Iterable[str] | None) -> tuple[str, ...] | None:
 def _messages(messages: Iterable[Message | dict[str, Any]]) -> tuple[Message | dict[str, Any], ...]:
     if isinstance(messages, str | Mapping | Message):  # the first two are iterable, and would be sent as nonsense
         raise TypeError("messages is a list of messages, such as [Message.user('Hello')]")
-    return tuple(messages)
+    made = tuple(messages)
+    for index, message in enumerate(made):
+        if not isinstance(message, Message | Mapping):
+            raise TypeError(
+                f"messages[{index}] is a {type(message).__name__}; a message is Message.user('Hello'), or a dict"
+            )
+    return made
 
 
 @frozen(eq=False, repr=False, kw_only=True)

@@ -182,7 +182,8 @@ class Client:
             )
 
         def read(response: HttpResponse, stats: Stats) -> ChatCompletion:
-            if response.media_type == "text/event-stream":  # a server that streams whatever it is asked
+            # A server that streams whatever it is asked.
+            if response.media_type in ("text/event-stream", "application/x-ndjson"):
                 with ChatStream(response, self._decoder(request), stats=stats) as stream:
                     for _ in stream:
                         pass

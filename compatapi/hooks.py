@@ -228,7 +228,9 @@ def _writing(source: Source, type_: Any, converter: Converter) -> str:
     if base in (list, tuple):
         item = (get_args(type_) or (Any,))[0]
         return "list(v)" if item in PRIMITIVES else f"[{_write_item(source, item, converter)}(x) for x in v]"
-    return f"{_write_item(source, type_, converter)}(v)"
+    written = f"{_write_item(source, type_, converter)}(v)"
+    # What may be a text or something else mostly is a text.
+    return f"v if v.__class__ is str else {written}" if str in get_args(type_) else written
 
 
 def _write_item(source: Source, type_: Any, converter: Converter) -> str:

@@ -3,7 +3,7 @@
 `loads` accepts what RFC 8259 accepts and no more (no ``NaN``), except that half of a surrogate pair, which servers
 leave behind when they cut an emoji in two, is read as U+FFFD. Whole numbers that 64 bits do not hold are read as
 floats, which is all that orjson can do. `dumps` writes compact UTF-8 and refuses what has no JSON form (``NaN``,
-infinity, half of a surrogate pair) with an error that says so.
+infinity, half of a surrogate pair) with an error that says so. `loads` refuses what is nested deeper than `DEPTH`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ except ImportError:  # any Python without a wheel of it, such as PyPy
 __all__ = ["dumps", "loads", "mend_halves"]
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
+#: Levels of arrays and objects. Masking, copying, pickling and writing a value take up to three frames for each level,
+#: and beyond Python's 1,000 they would end in a RecursionError.
+DEPTH = 200
+#: Characters. To look into longer texts would cost more than to decode them; only embeddings and log probabilities are.
+_LONG = 256 * 1024
 
 
 def loads(text: str | bytes, mend: Callable[[Any], Any] | None = None) -> Any:
@@ -39,15 +44,18 @@ def loads(text: str | bytes, mend: Callable[[Any], Any] | None = None) -> Any:
     """
     if orjson is not None:
         try:
-            return orjson.loads(text)
+            return _checked(orjson.loads(text), text)
         except ValueError:  # decode again below, which is lenient with half pairs and knows the position
             pass
     try:
         if not isinstance(text, str):
             text = bytes(text).decode("utf-8")
         value = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole_number)
+        _checked(value, text)
         return (mend or mend_halves)(value) if "\\ud" in text.lower() or _HALF_PAIR.search(text) else value
     except json.JSONDecodeError as error:
+        if not text.strip():
+            raise DecodeError("This is no JSON: the text is empty", data="", position=0) from error
         start = max(error.pos - 60, 0)
         raise DecodeError(
             f"This is no JSON: {error.msg} at character {error.pos}: {cut(text[start : start + 120])!r}",
@@ -60,6 +68,28 @@ def loads(text: str | bytes, mend: Callable[[Any], Any] | None = None) -> Any:
         ) from error
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"This is no JSON that can be read: {cut(error, 100)}", data=cut(text)) from error
+
+
+def _checked(value: Any, text: str | bytes) -> Any:
+    """The value itself, unless it is nested too deeply; looked into only where its text leaves that open."""
+    if not 2 * DEPTH < len(text) < _LONG:
+        return value
+    brackets = ("[", "{") if isinstance(text, str) else (b"[", b"{")
+    if text.count(brackets[0]) + text.count(brackets[1]) <= DEPTH:  # type: ignore[arg-type]
+        return value
+    level = [value]
+    for _ in range(DEPTH):
+        level = [
+            item
+            for each in level
+            if each.__class__ is dict or each.__class__ is list
+            for item in (each.values() if each.__class__ is dict else each)
+        ]
+        if not level:
+            return value
+    if any(each.__class__ is dict or each.__class__ is list for each in level):
+        raise DecodeError(f"This is no JSON that can be read: it is nested deeper than {DEPTH} levels", data=cut(text))
+    return value
 
 
 def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:

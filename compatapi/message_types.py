@@ -251,7 +251,10 @@ class ToolCall(WireType):
         Raises:
             ValueError: The model wrote something that is no JSON object.
         """
-        value = json.loads(self.arguments) if self.arguments.strip() else {}
+        try:
+            value = json.loads(self.arguments) if self.arguments.strip() else {}
+        except RecursionError as error:
+            raise ValueError(f"the arguments of {self.name!r} are nested too deeply") from error
         if not isinstance(value, dict):
             raise ValueError(f"the arguments of {self.name!r} are no JSON object: {self.arguments[:80]}")
         return value

@@ -60,7 +60,8 @@ def find_key(row: Provider, api_key: str | Secret | None) -> Secret | None:
         raise ConfigError(f"The key for {row.name!r} has to be text; this is a {type(key).__name__}")
     if not key:
         if row.key_required:
-            wanted = " or ".join(("api_key=...", *row.key_env, *filter(None, [" and ".join(row.key_parts_env)])))
+            parts = " and ".join(row.key_parts_env[:2])  # a third one is that of temporary credentials
+            wanted = " or ".join(("api_key=...", *row.key_env, *filter(None, [parts])))
             raise ConfigError(f"The provider {row.name!r} needs a key: set {wanted}")
         return None
     if not key.isascii() or not key.isprintable() or " " in key:

@@ -114,17 +114,20 @@ class Sender:
 
     def mask(self, error: CompatAPIError) -> CompatAPIError:
         """Take the key out of an error: some servers quote the one that they refuse."""
-        seen: list[BaseException | None] = []
-        one: BaseException | None = error
+        todo: list[BaseException | None] = [error]
+        seen: set[int] = set()
         whole = self.key.reveal() if self.key is not None else ""
         secrets = [part for part in (whole, *whole.split(":")) if len(part) >= _SHORTEST_KEY]
-        while secrets and isinstance(one, CompatAPIError) and one not in seen:
-            seen.append(one)
-            for secret in secrets:
-                one.args = _hide(one.args, secret)
+        while secrets and todo:
+            one = todo.pop()
+            if one is None or id(one) in seen:
+                continue
+            seen.add(id(one))
+            for secret in secrets:  # the errors of json hold the whole text that they could not read
+                one.args = _hidden(one.args, secret) or ()
                 for name, value in vars(one).items():
-                    setattr(one, name, _hide(value, secret))
-            one = one.__cause__
+                    setattr(one, name, _hidden(value, secret))
+            todo += [one.__cause__, one.__context__]
         return error
 
     def _status_error(self, response: HttpResponse) -> CompatAPIError:
@@ -169,6 +172,13 @@ def _read_error(response: HttpResponse, limit: int) -> bytes:
 def _address(wanted: HttpRequest) -> str:
     parts = urlsplit(wanted.url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _hidden(value: Any, secret: str) -> Any:
+    try:
+        return _hide(value, secret)
+    except RecursionError:  # a body that is nothing but brackets; rather lost than shown with the key
+        return None
 
 
 def _hide(value: Any, secret: str) -> Any:

@@ -59,7 +59,7 @@ class GrowingCall:
             return False  # joining for every fragment would be quadratic
         try:
             return isinstance(json.loads("".join(self.arguments)), dict)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
 
     def build(self) -> ToolCall:

@@ -38,6 +38,8 @@ _READ_SIZE = 65536
 _DRAIN_SECONDS, _DRAIN_BYTES = 0.05, 65536
 #: Addresses that are kept ready to be sent to; a client has a handful.
 _MOST_URLS = 64
+#: The query of a URL in the text of an error.
+_QUERY = re.compile(r"\?[^\s()]+")
 
 
 class Transport:
@@ -366,11 +368,19 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _forget_frames(error: Exception) -> None:
-    """Their variables hold the request as it is sent, with the key, and tools that show errors print those."""
+    """Take out what holds a key: their variables hold the request as it is sent, and tools that show errors print
+    those; their texts hold its URL, whose query may be one (Google)."""
     for cause in _causes(error):
         cause.__traceback__ = None
+        cause.args = tuple(_without_query(arg) for arg in cause.args)
+        for name, value in vars(cause).items():
+            setattr(cause, name, _without_query(value))
         if getattr(cause, "request", None) is not None:
             cause.request = None  # type: ignore[attr-defined]
+
+
+def _without_query(value: Any) -> Any:
+    return _QUERY.sub("?***", value) if isinstance(value, str) else value
 
 
 def _any(causes: list[BaseException], *kinds: type[BaseException]) -> bool:

@@ -46,9 +46,9 @@ def target(base="https://api.example", *, key=None, headers=None, on_unsupported
     return Target(base, Secret(key) if key else None, Quirks(**quirks), headers or {}, on_unsupported=on_unsupported)
 
 
-def sent(messages=HELLO, *, stream=False, drop=False, **fields):
+def sent(messages=HELLO, *, stream=False, drop=False, model="claude-x", **fields):
     """The JSON body that would be sent."""
-    request = ChatCompletionRequest("claude-x", messages, **fields)
+    request = ChatCompletionRequest(model, messages, **fields)
     there = target(on_unsupported="drop" if drop else "raise")
     return json.loads(DIALECT.encode_request(request, there, stream).body)
 
@@ -189,6 +189,47 @@ def test_adaptive_thinking():
     assert {"effort": "low"} == sent(reasoning_effort="minimal", **adaptive)["output_config"]
     assert {"effort": "max"} == sent(extra={"output_config": {"effort": "max"}})["output_config"]
     assert 4096 + 3000 == sent(extra={"thinking": {"type": "enabled", "budget_tokens": 3000}})["max_tokens"]
+
+
+@pytest.mark.parametrize(
+    ("model", "effort", "said", "limit"),
+    [
+        ("claude-opus-4-6", "high", "high", 28672),
+        ("claude-sonnet-4-6", "xhigh", "high", 28672),
+        ("claude-opus-4-7", "xhigh", "xhigh", 36864),
+        ("claude-opus-4-8-20260401", "max", "max", 64000),
+        ("claude-sonnet-5", "minimal", "low", 5120),
+        ("anthropic/claude-opus-4.7", "medium", "medium", 12288),
+        ("us.anthropic.claude-haiku-5-5-v1:0", "high", "high", 28672),
+    ],
+)
+def test_models_that_are_told_a_word(model, effort, said, limit):
+    """From Claude 4.6 on an effort is said as a word, because a budget is deprecated there and later refused."""
+    body = sent(model=model, reasoning_effort=effort)
+    assert {"type": "adaptive", "display": "summarized"} == body["thinking"]
+    assert ({"effort": said}, limit) == (body["output_config"], body["max_tokens"])
+
+
+@pytest.mark.parametrize(
+    "model", ["claude-3-7-sonnet-20250219", "claude-sonnet-4-20250514", "claude-haiku-4-5-20251001", "LongCat-2"]
+)
+def test_models_that_are_told_a_budget(model):
+    """Claude up to 4.5, and models of others, are told a number of tokens."""
+    body = sent(model=model, reasoning_effort="high")
+    assert {"type": "enabled", "budget_tokens": 24576} == body["thinking"]
+    assert (64000, 59904) == (
+        sent(model=model, reasoning_effort="max")["max_tokens"],
+        sent(model=model, reasoning_effort="max")["thinking"]["budget_tokens"],
+    )
+
+
+@pytest.mark.parametrize("model", ["claude-opus-4-6", "claude-opus-4-7"])
+def test_budgets_of_newer_models(model):
+    """A budget that is asked for is sent to any model: what it takes is known to its server."""
+    wanted = {"type": "enabled", "budget_tokens": 2000}
+    assert wanted == sent(model=model, thinking_budget=2000)["thinking"]
+    own = sent(model=model, reasoning_effort="low", extra={"output_config": {"effort": "max"}})
+    assert {"effort": "max"} == own["output_config"]
 
 
 def test_json_schema():

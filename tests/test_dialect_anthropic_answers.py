@@ -368,6 +368,25 @@ def test_thinking_that_broke_off():
     assert [thinking("Hm", ""), text("Hi")] == sent_back(whole({"type": "thinking", "thinking": "Hm"}, text("Hi")))
 
 
+def test_a_member_of_a_toolset_goes_back():
+    """The name of the toolset goes back with the call, and with its result where a program puts it there."""
+    block = {**call("toolu_1", "left_click", x=1), "toolset_name": "computer"}
+    result = Message("tool", "done", tool_call_id="toolu_1", extra={"toolset_name": "computer"})
+    request = ChatCompletionRequest("m", [Message.user("a"), whole(block).message, result])
+    turns = json.loads(DIALECT.encode_request(request, TARGET, False).body)["messages"]
+    answer = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "done", "toolset_name": "computer"}
+    assert ([block], [answer]) == (turns[1]["content"], turns[2]["content"])
+
+
+def test_thinking_that_is_no_thinking():
+    """A block of thinking with the input of a tool, which no server should send, stops no next turn."""
+    odd = {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": "{}"}}
+    start = {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}}
+    _, completion, _ = run(sse([{"type": "message_start", "message": message()}, start, odd]), dialect="anthropic")
+    assert completion.message.extra["content_blocks"]
+    assert [] == sent_back(completion)
+
+
 def test_answers_of_relays_go_back():
     """Thinking that a relay of this service's models handed on goes back signed, in pieces or in one."""
     ours = {"type": "reasoning.text", "format": "anthropic-claude-v1", "id": None}

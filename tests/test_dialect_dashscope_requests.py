@@ -304,6 +304,7 @@ REFUSED = [
     ({"messages": [Message.user(["a", FilePart.from_id("f1")])]}, r"messages\[0\].content\[1\].*file"),
     ({"messages": [Message.user(["a", {"type": "video_url", "video_url": {"url": "u", "fps": 2}}])]}, r"content\[1\]"),
     ({"messages": [Message.user("a", name="Ann")]}, r"messages\[0\].name"),
+    ({"messages": [Message("function", "a")]}, r"messages\[0\].role \('function'\)"),
     ({"messages": [Message.assistant(refusal="No.")]}, r"messages\[0\].refusal"),
     ({"messages": [Message("assistant", "a", audio=Audio("a1"))]}, r"messages\[0\].audio"),
     ({"messages": [{"role": "assistant", "content": "a", "content_blocks": [{"type": "x"}]}]}, "content_blocks"),

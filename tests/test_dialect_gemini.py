@@ -104,6 +104,32 @@ def test_signatures_of_calls():
     assert 3 == len({first.id, second.id, third.id})
 
 
+def test_a_text_behind_a_call():
+    """A text that comes behind a call goes back behind it, in however many pieces it came."""
+    call = {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "c2ln"}
+    events = [event({"text": "a"}, call), event({"text": "b"}), event({"text": "c"}), event(call, {"text": "d"})]
+    _, completion = read(*events, event(finish="STOP"))
+    assert "abcd" == completion.text
+    texts = [{"text": text} for text in "abcd"]
+    assert [texts[0], call, *texts[1:3], call, texts[3]] == sent_back(completion)
+    assert "content_blocks" not in read(event({"text": "a"}, call, finish="STOP"))[1].message.extra
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("MODEL_ARMOR", "content_filter"),
+        ("ESCALATION", "content_filter"),
+        ("PUP_LIMITED_DISABLED", "content_filter"),
+        ("MALFORMED_RESPONSE", "error"),
+    ],
+)
+def test_newer_finish_reasons(raw, reason):
+    """What Google's own client knows as a block or a failure is no unknown word here."""
+    [choice] = read(event(finish=raw))[1].choices
+    assert (reason, {"native_finish_reason": raw}) == (choice.finish_reason, choice.extra)
+
+
 def test_other_parts_are_blocks():
     """Code, its result, images and parts that nobody knows yet are kept as they are, with their place."""
     code, result = fixture("code-execution")[1].message.extra["content_blocks"]

@@ -315,3 +315,14 @@ def test_a_stream_that_somebody_closed_is_not_complete(name):
     assert isinstance(error, IncompleteStreamError)
     assert ENDS.get(name, b"finish_reason") not in out + rest
     assert not stream.is_complete
+
+
+@pytest.mark.parametrize("form", ["ndjson", "ollama"])
+def test_readers_that_cut_at_other_line_ends(form):
+    """A line is one line too for readers that cut where Python's splitlines does, as Ollama's own client."""
+    said = "a\u0085b\u2028c\u2029d\x0b\x0c\x1ce"
+    out = b"".join(FORMATS[form].write(chunks(say(said), stop())))
+    assert out.decode().splitlines() == out.decode().rstrip("\n").split("\n")
+    reader = iter_chunks(out, form)
+    list(reader)
+    assert said == reader.completion.text

@@ -401,6 +401,16 @@ def test_a_whole_message_becomes_its_blocks_in_their_order():
     ] == [line.rstrip() for line in short(found)]
 
 
+def test_a_delta_that_nobody_knows_breaks_no_text():
+    """An unknown delta inside a text makes no block of its own, which would be a text without text."""
+    deltas = [text("a"), {"type": "shiny_delta", "shine": 1}, text("b")]
+    start = {"type": "message_start", "message": {"id": "msg_1", "role": "assistant", "model": "m", "content": []}}
+    end = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}]
+    came = sse(start, *block(0, {"type": "text", "text": ""}, *deltas), *end)
+    out = events_of(b"".join(iter_anthropic(iter_chunks(came, "anthropic"))))
+    assert ["0 text", "0 + a", "0 + b", "0 ."] == short(out[1:-2])
+
+
 def test_the_completion_of_the_events_is_that_of_the_chunks():
     """Who reads our events has the same text, reasoning, calls, finish reason and usage."""
     chunks, expected = read(

@@ -24,7 +24,7 @@ from compatapi.errors import CompatAPIError, ConfigError, cut
 from compatapi.http_types import Target
 from compatapi.message_types import ContentPart, FunctionDefinition, Message, TextPart, Tool, ToolCall
 
-__all__ = ["DataURL", "RequestFields", "ToolChoice", "arguments_of", "read_data_url"]
+__all__ = ["DataURL", "RequestFields", "ToolChoice", "arguments_of", "is_idle", "read_data_url"]
 
 _log = logging.getLogger("compatapi")
 
@@ -113,7 +113,9 @@ class RequestFields:
                 calls = enumerate(message.tool_calls or ())
                 made = [_structured(ToolCall, call, f"{where}.tool_calls[{at}]") for at, call in calls]
                 message = evolve(message, tool_calls=made)
-            self.refuse_extra(where, message.extra, known)
+            # Reasoning under another name is read as `reasoning_content`, which the dialect looks after.
+            is_read = message.extra.get("reasoning") == message.reasoning_content
+            self.refuse_extra(where, message.extra, (*known, "reasoning") if is_read else known)
             yield where, message
 
     def parts(self, where: str, message: Message, known: Collection[str] = ()) -> Iterator[tuple[str, ContentPart]]:
@@ -134,9 +136,9 @@ class RequestFields:
             yield place, part
 
     def refuse_extra(self, where: str, extra: Mapping[str, Any], known: Collection[str] = ()) -> None:
-        """Refuse the fields of an object that have a value and are not ``known``."""
+        """Refuse the fields of an object that have a value, are not ``known`` and not idle (`is_idle`)."""
         for name, value in extra.items():
-            if name not in known and value not in (None, "", [], {}):
+            if name not in known and value not in (None, "", [], {}) and not is_idle(name, value):
                 self.refuse(f"{where}.{name}")
 
     def refuse_fields(self, where: str, message: Message, *names: str) -> None:
@@ -191,7 +193,7 @@ class RequestFields:
     def response_format(self) -> ResponseFormat | None:
         """``response_format``; plain text, which is what everybody answers by themselves, is ``None``."""
         given = self.take("response_format")
-        if given is None or given.get("type") == "text":
+        if given is None or (isinstance(given, dict) and given.get("type") == "text"):
             return None
         wanted: ResponseFormat = _structured(ResponseFormat, given, "response_format")
         return wanted
@@ -199,6 +201,14 @@ class RequestFields:
     def thinking(self) -> Thinking:
         """``reasoning_effort`` and ``thinking_budget``."""
         return read_thinking(self._request.reasoning_effort, self._request.thinking_budget)
+
+
+def is_idle(name: str, value: Any) -> bool:
+    """Whether a field that a service keeps of a call says what is so anyway.
+
+    That is its number among the calls (Ollama), and that the model itself made it (Anthropic).
+    """
+    return (name == "index" and type(value) is int) or (name == "caller" and value == {"type": "direct"})
 
 
 def _structured(cls: Any, value: Any, where: str) -> Any:

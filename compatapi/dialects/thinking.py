@@ -77,8 +77,8 @@ def read_thinking(effort: str | None, budget: int | None) -> Thinking:
     Raises:
         ConfigError: One says on, the other off, or the budget is negative.
     """
-    if budget is not None and budget < 0:
-        raise ConfigError(f"thinking_budget is a number of tokens, 0 for none; this is {budget}")
+    if budget is not None and (not isinstance(budget, int) or budget < 0):
+        raise ConfigError(f"thinking_budget is a number of tokens, 0 for none; this is {budget!r}")
     is_off = effort == "none" or budget == 0
     if is_off and (effort not in (None, "none") or budget):
         raise ConfigError(f"reasoning_effort={effort!r} and thinking_budget={budget!r} contradict each other")

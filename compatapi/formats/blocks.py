@@ -22,7 +22,7 @@ __all__ = ["Blocks"]
 
 _Piece = dict[str, Any]
 #: Fields of a tool call that belong to Anthropic; whatever else a server said of it is none of its clients' business.
-_OF_CALLS = ("caller",)
+_OF_CALLS = ("caller", "toolset_name")
 
 #: How Anthropic's sealed reasoning is called by those who name whose it is (OpenRouter); others leave the name out.
 _OWN = "anthropic"

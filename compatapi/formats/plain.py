@@ -13,7 +13,7 @@ from compatapi.accumulate import Accumulator
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk
 from compatapi.convert import converter, to_dict, to_json
 from compatapi.errors import CompatAPIError
-from compatapi.formats.writing import error_object, line
+from compatapi.formats.writing import as_line, error_object, line
 
 __all__ = ["JSONWriter", "NDJSONWriter", "SSEWriter"]
 
@@ -42,7 +42,7 @@ class NDJSONWriter:
 
     def feed(self, chunk: ChatCompletionChunk) -> bytes:
         """One line."""
-        return to_json(chunk) + b"\n"
+        return as_line(to_json(chunk))
 
     def close(self) -> bytes:
         """Nothing."""

@@ -101,10 +101,16 @@ _MARKS: tuple[tuple[str, str, Callable[[_Value], bool]], ...] = (
     ("anthropic", "anthropic", lambda value: value.get("type") == "message_start"),
     ("anthropic", "anthropic", lambda value: value.get("type") == "message" and "stop_reason" in value),
     ("openai", "ndjson", lambda value: value.get("object") == "chat.completion.chunk"),
+    ("openai", "ndjson", lambda value: _has_delta(value.get("choices"))),
     ("openai", "json", lambda value: value.get("object") == "chat.completion"),
     ("gemini", "gemini", lambda value: isinstance(value.get("candidates"), list)),
     ("ollama", "ollama", lambda value: isinstance(value.get("done"), bool) and "created_at" in value),
 )
+
+
+def _has_delta(choices: Any) -> bool:
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return isinstance(first, dict) and isinstance(first.get("delta"), dict)
 
 
 def guess_format(start: bytes, *, is_whole: bool = False) -> str | None:

@@ -19,7 +19,7 @@ from compatapi.errors import (
     RequestTimeout,
 )
 
-__all__ = ["Writer", "Writing", "error_object", "event", "line", "only_choice"]
+__all__ = ["Writer", "Writing", "as_line", "error_object", "event", "line", "only_choice"]
 
 
 class Writer(Protocol):
@@ -93,9 +93,22 @@ class Writing:
             close()
 
 
+#: Characters that JSON leaves as they are and readers of lines may cut at, as Ollama's own client does (the line
+#: boundaries of Python's `str.splitlines`): NEL, and the separators of lines and paragraphs, in UTF-8.
+_CUTS = {char.encode(): b"\\u%04x" % ord(char) for char in "\u0085\u2028\u2029"}
+
+
 def line(value: Any) -> bytes:
     """One line of newline-delimited JSON."""
-    return jsontext.dumps(value) + b"\n"
+    return as_line(jsontext.dumps(value))
+
+
+def as_line(text: bytes) -> bytes:
+    """A JSON text as a line that nobody cuts in two."""
+    for char, escaped in _CUTS.items():
+        if char in text:
+            text = text.replace(char, escaped)
+    return text + b"\n"
 
 
 def event(type: str, **fields: Any) -> bytes:

@@ -167,6 +167,8 @@ def _other_delta(block: _Block, delta: dict[str, Any]) -> Delta | None:
         return call_delta(block.call, extra=said)
     if block.kind == "thinking":
         return _thought(block, said)
+    if block.kind == "text":
+        said["start"] = block.start  # a piece without it would not be known as one of a text
     return _with("content_blocks", {**said, "type": block.kind, "index": block.index})
 
 

@@ -1,7 +1,9 @@
 """What a request asks, in the words of the Messages API.
 
 ``max_tokens`` has to be said there; where a request is silent, `ANSWER_TOKENS` are left for the answer, besides what it
-may think. The name of a schema, and whether it is strict, are left out: there is one schema, and it is always kept.
+may think. Claude 4.6 and later choose their budget themselves and are told the word of an effort (pages "Adaptive
+thinking" and "Effort"); a budget that a request names is sent all the same. The name of a schema, and whether it is
+strict, are left out: there is one schema, and it is always kept.
 """
 
 from __future__ import annotations
@@ -12,15 +14,19 @@ from typing import Any
 from compatapi.chat_types import FunctionDefinition
 from compatapi.dialects.anthropic.turns import encode_turns
 from compatapi.dialects.fields import RequestFields
-from compatapi.dialects.thinking import Thinking
+from compatapi.dialects.thinking import EFFORT_BUDGETS, Thinking
 
 __all__ = ["encode_body"]
 
 #: Tokens for the answer where the request names no limit.
 ANSWER_TOKENS = 4096
+#: What nearly all models can write, thinking included; more would be refused, and a word asks for no exact number.
+MOST_TOKENS = 64000
 #: The smallest budget there is; it has to be smaller than max_tokens too (page "Extended thinking").
 LEAST_BUDGET = 1024
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
+
+_VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2})(?!\d))?")
 
 #: The service's own fields, taken from `ChatCompletionRequest.extra`. "thinking" and "output_config" are taken apart.
 OWN_FIELDS = ("top_k", "cache_control", "container", "context_management", "inference_geo", "mcp_servers", "speed")
@@ -76,6 +82,9 @@ def _say_thinking(fields: RequestFields, body: dict[str, Any]) -> None:
     thinking = own
     if own is None and wish.is_off:
         thinking = {"type": "disabled"}
+    elif own is None and wish.is_on and _is_adaptive(fields, wish):
+        thinking = {"type": "adaptive", "display": "summarized"}  # else the text of later models stays hidden
+        config = {"effort": wish.nearest(_efforts(fields.model)), **config}
     elif own is None and wish.is_on:
         budget = _budget(fields, wish, body["max_tokens"])
         thinking = None if budget is None else {"type": "enabled", "budget_tokens": budget}
@@ -84,19 +93,44 @@ def _say_thinking(fields: RequestFields, body: dict[str, Any]) -> None:
     elif wish.effort is not None:  # beside {"type": "adaptive"}, which has no budget
         config = {**config, "effort": wish.nearest(EFFORTS)}
     if body["max_tokens"] is None:
-        budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
-        body["max_tokens"] = ANSWER_TOKENS + (budget if isinstance(budget, int) else 0)
+        body["max_tokens"] = ANSWER_TOKENS + _room(thinking, config)
     if thinking is not None:
         body["thinking"] = thinking
     if config:
         body["output_config"] = config
 
 
+def _version(model: str) -> tuple[int, int]:
+    """The version of a Claude, in the names of all who host it; 0 for any other model."""
+    found = _VERSION.search(model)
+    return (int(found[1]), int(found[2] or 0)) if found else (0, 0)
+
+
+def _is_adaptive(fields: RequestFields, wish: Thinking) -> bool:
+    """Whether the model is told a word. A budget that was asked for is sent; whether it is taken, its server says."""
+    return wish.budget is None and _version(fields.model) >= (4, 6)
+
+
+def _efforts(model: str) -> tuple[str, ...]:
+    return EFFORTS if _version(model) >= (4, 7) else tuple(effort for effort in EFFORTS if effort != "xhigh")
+
+
+def _room(thinking: Any, config: dict[str, Any]) -> int:
+    """Tokens for thinking, besides those of the answer."""
+    if not isinstance(thinking, dict):
+        return 0
+    if thinking.get("type") == "adaptive":
+        return min(EFFORT_BUDGETS.get(str(config.get("effort")), 0), MOST_TOKENS - ANSWER_TOKENS)
+    budget = thinking.get("budget_tokens")
+    return budget if isinstance(budget, int) else 0
+
+
 def _budget(fields: RequestFields, wish: Thinking, limit: int | None) -> int | None:
     """Tokens to think with. A word asks for no exact number: a quarter of the limit is left for the answer."""
     budget = wish.tokens or 0
-    if wish.budget is None and limit is not None:
-        budget = max(LEAST_BUDGET, min(budget, limit * 3 // 4))
+    if wish.budget is None:
+        most = MOST_TOKENS - ANSWER_TOKENS if limit is None else limit * 3 // 4
+        budget = max(LEAST_BUDGET, min(budget, most))
     if budget >= LEAST_BUDGET and (limit is None or budget < limit):
         return budget
     why = f"thinking takes {LEAST_BUDGET} tokens or more, and fewer than max_tokens"

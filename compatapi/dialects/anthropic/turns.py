@@ -37,10 +37,11 @@ _ATTRIBUTES = {
     *("name", "reasoning_content", "refusal", "tool_calls", "tool_call_id", "audio", "annotations", "function_call"),
 }
 _EXTRA = {
-    "assistant": ("cache_control", "reasoning_details", "content_blocks"),
-    "tool": ("cache_control", "is_error"),
+    "assistant": ("cache_control", "reasoning", "reasoning_details", "content_blocks"),
+    "tool": ("cache_control", "is_error", "toolset_name"),
 }
-_ANY_EXTRA = ("cache_control", "reasoning_details", "content_blocks", "is_error")
+_ANY_EXTRA = ("cache_control", "reasoning_details", "content_blocks", "is_error", "toolset_name")
+_CALL_EXTRA = ("caller", "cache_control", "toolset_name")
 
 #: Parts in the service's own shape, which the common one has no class for.
 _OWN_PARTS = ("container_upload", "document", "image", "search_result")
@@ -120,9 +121,7 @@ def _result(fields: RequestFields, where: str, message: Message) -> list[_Block]
     content = _content(fields, where, message)
     if content:
         block["content"] = _shortened(content)
-    if "is_error" in message.extra:
-        block["is_error"] = message.extra["is_error"]
-    return [block]
+    return [{**block, **{name: message.extra[name] for name in ("is_error", "toolset_name") if name in message.extra}}]
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -215,7 +214,7 @@ def _answer(fields: RequestFields, where: str, message: Message) -> list[_Block]
     calls = [(places.get(call["id"], math.inf), call) for call in _calls(fields, where, message)]
     placed: list[tuple[float, _Block]] = [*thoughts, *texts, *others, *ends, *calls]
     blocks = [block for _, block in sorted(placed, key=lambda item: item[0])]
-    while blocks and blocks[-1]["type"] == "thinking" and not blocks[-1]["signature"]:
+    while blocks and blocks[-1]["type"] == "thinking" and not blocks[-1].get("signature"):
         blocks.pop()
     return blocks
 
@@ -308,7 +307,7 @@ def _calls(fields: RequestFields, where: str, message: Message) -> Iterator[_Blo
         if not isinstance(call, ToolCall) or call.function is None:
             fields.refuse(place, "it calls no function")
             continue
-        fields.refuse_extra(place, call.extra, ("caller", "cache_control"))
+        fields.refuse_extra(place, call.extra, _CALL_EXTRA)
         fields.refuse_extra(f"{place}.function", call.function.extra)
-        more: _Block = {name: call.extra[name] for name in ("caller", "cache_control") if name in call.extra}
+        more: _Block = {name: call.extra[name] for name in _CALL_EXTRA if name in call.extra}
         yield {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_of(call, place), **more}

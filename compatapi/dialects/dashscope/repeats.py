@@ -25,6 +25,8 @@ __all__ = ["SURE", "Repeats"]
 
 #: Characters.
 SURE = 20
+#: Chunks. A model that says one word for ever would otherwise look like a server that is silent.
+_MOST_WAITING = 8
 
 
 class Repeats:
@@ -49,16 +51,21 @@ class Repeats:
             return [chunk]
         waits = self._repeats is None and self._look(chunk)
         self._waiting.append(chunk)
-        if any(choice.finish_reason is not None for choice in chunk.choices):
+        says_the_same = len(self._waiting) >= _MOST_WAITING and not self._has_grown and self._is_counted
+        if says_the_same or any(choice.finish_reason is not None for choice in chunk.choices):
             return self.flush()
         return [] if waits else self._hand_on()
 
     def flush(self) -> list[ChatCompletionChunk]:
         """The chunks that wait, because nothing that could tell more will come."""
         if self._repeats is None and self._is_open:
-            is_counted = bool(self._tokens) and self._tokens[-1] > self._tokens[0]
-            self._repeats = self._has_grown or not is_counted
+            self._repeats = self._has_grown or not self._is_counted
         return self._hand_on()
+
+    @property
+    def _is_counted(self) -> bool:
+        """Whether tokens were counted for texts that may be repetitions."""
+        return bool(self._tokens) and self._tokens[-1] > self._tokens[0]
 
     def _look(self, chunk: ChatCompletionChunk) -> bool:
         """Whether a text of the chunk may be a repetition; find out what the stream is, if it shows."""

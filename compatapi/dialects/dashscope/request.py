@@ -45,7 +45,7 @@ _EMBEDDING_PARAMETERS = {"dimensions": "dimension", "text_type": "text_type", "o
 _THINKING = ThinkingWords(
     on={"enable_thinking": True}, off={"enable_thinking": False}, effort=(), budget=("thinking_budget",)
 )
-_ROLES = {"developer": "system"}
+_ROLES = {role: role for role in ("system", "user", "assistant", "tool")} | {"developer": "system"}
 
 
 def chat_path(request: ChatCompletionRequest, target: Target) -> str:
@@ -138,18 +138,24 @@ def _tool(fields: RequestFields, function: FunctionDefinition) -> dict[str, Any]
 
 
 def _messages(fields: RequestFields, multimodal: bool, echoes: bool) -> list[dict[str, Any]]:
-    return [_message(fields, where, message, multimodal, echoes) for where, message in fields.messages(("partial",))]
+    said = []
+    for where, message in fields.messages(("partial",)):
+        if message.role in _ROLES:
+            said.append(_message(fields, where, message, multimodal, echoes))
+        else:
+            fields.refuse(f"{where}.role", f"{message.role!r}")
+    return said
 
 
 def _message(fields: RequestFields, where: str, message: Message, multimodal: bool, echoes: bool) -> dict[str, Any]:
     fields.refuse_fields(where, message, "refusal", "annotations", "audio", "function_call")
     parts = list(_parts(fields, where, message, multimodal))
     content: Any = (parts or [{"text": ""}]) if multimodal else "".join(part["text"] for part in parts)
-    said: dict[str, Any] = {"role": _ROLES.get(message.role, message.role), "content": content}
+    said: dict[str, Any] = {"role": _ROLES[message.role], "content": content}
     if message.reasoning_content and echoes:
         said["reasoning_content"] = message.reasoning_content
-    if message.tool_calls:
-        said["tool_calls"] = list(_calls(fields, where, message))
+    if calls := list(_calls(fields, where, message)):
+        said["tool_calls"] = calls
     if message.extra.get("partial") is not None:
         said["partial"] = message.extra["partial"]
     names = ("name", "tool_call_id")
@@ -198,7 +204,8 @@ def _calls(fields: RequestFields, where: str, message: Message) -> Iterator[dict
             fields.refuse(place, f"a call of type {call.type!r}")
             continue
         fields.refuse_extra(f"{place}.function", call.function.extra)
-        function = {"name": call.name, "arguments": call.arguments}
+        # The service refuses what is no JSON, and an empty text is none.
+        function = {"name": call.name, "arguments": call.arguments or "{}"}
         yield {"index": index, "id": call.id, "type": "function", "function": function}
 
 

@@ -5,8 +5,9 @@ There is no end mark: an answer ends by its finish reasons, or by a prompt that 
 
 What an answer says of its own parts is kept where the next turn finds it: the signature of a call in the call's
 ``extra_content``, as in Google's OpenAI-compatible form (and there the id, if the server gave one); the signature of a
-text in ``reasoning_details``, and any other part in ``content_blocks``. These two have their place: ``index`` among the
-parts, ``offset`` and ``length`` in characters of the text, and ``calls``, the number of tool calls in front.
+text in ``reasoning_details``, and any other part in ``content_blocks``, where a text behind a call is noted too. These
+two have their place: ``index`` among the parts, ``offset`` and ``length`` in characters of the text, and ``calls``, the
+number of tool calls in front.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from compatapi.dialects.native import EventReader, count, finish_fields
 from compatapi.errors import ConfigError, DecodeError, cut
 from compatapi.framing import Frame
 from compatapi.toolcalls import new_call_id
+from compatapi.wire import wire_names
 
 __all__ = ["GeminiChunkDecoder", "usage_of"]
 
@@ -47,10 +49,11 @@ FINISH_REASONS = {
     "MAX_TOKENS": "length",
     "FUNCTION_CALL": "tool_calls",  # of servers like it; Google's says STOP
     **dict.fromkeys(("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"), "content_filter"),
+    **dict.fromkeys(("MODEL_ARMOR", "ESCALATION", "PUP_LIMITED_DISABLED"), "content_filter"),
     **dict.fromkeys(("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "IMAGE_OTHER"), "content_filter"),
     # The model broke off without an answer: "stop" would hide that.
     **dict.fromkeys(("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS"), "error"),
-    **dict.fromkeys(("MISSING_THOUGHT_SIGNATURE", "LANGUAGE", "OTHER", "NO_IMAGE"), "error"),
+    **dict.fromkeys(("MISSING_THOUGHT_SIGNATURE", "MALFORMED_RESPONSE", "LANGUAGE", "OTHER", "NO_IMAGE"), "error"),
     "FINISH_REASON_UNSPECIFIED": "",
 }
 _EVENT = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"})
@@ -71,6 +74,7 @@ class _Candidate:
     parts: int = 0
     length: int = 0  # of its text, in characters
     calls: int = 0
+    placed: int = 0  # calls in front of the last text, whose place is known
     growing: dict[str, Any] | None = None  # the arguments of a call that is not at its end
     is_finished: bool = False
 
@@ -150,7 +154,7 @@ class GeminiChunkDecoder:
         parts = content.get("parts")
         part = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
         text = part.get("text") if isinstance(part, dict) and len(part) == 1 else None
-        if isinstance(text, str) and text:  # as most events are
+        if isinstance(text, str) and text and so_far.calls == so_far.placed:  # as most events are
             so_far.parts += 1
             so_far.length += len(text)
             delta = Delta(role, text)
@@ -196,7 +200,9 @@ def _delta(so_far: _Candidate, parts: list[Any], role: str | None, is_last: bool
             (thoughts if is_thought else texts).append(text)
             length = 0 if is_thought else len(text)
             so_far.length += length
-            _note_text(pieces, part, {**place, "length": length})
+            is_behind = bool(length) and so_far.calls != so_far.placed
+            so_far.placed = so_far.calls if is_behind else so_far.placed
+            _note_text(pieces, part, {**place, "length": length}, is_behind)
         elif not (isinstance(part.get("functionCall"), dict) and _add_call(so_far, calls, part)):
             pieces["content_blocks"].append({**place, **part})
     if is_last and so_far.growing is not None:
@@ -211,8 +217,10 @@ def _delta(so_far: _Candidate, parts: list[Any], role: str | None, is_last: bool
     )
 
 
-def _note_text(pieces: dict[str, list[dict[str, Any]]], part: dict[str, Any], place: dict[str, Any]) -> None:
-    """Keep what a part of text says besides its text."""
+def _note_text(
+    pieces: dict[str, list[dict[str, Any]]], part: dict[str, Any], place: dict[str, Any], is_behind: bool
+) -> None:
+    """Keep what a part of text says besides its text, and where it stands if that is behind a call."""
     thought = {"thought": True} if part.get("thought") is True else {}
     signature = part.get("thoughtSignature")
     if not part.keys() <= _TEXT_PART or not isinstance(signature, str | None):
@@ -221,6 +229,8 @@ def _note_text(pieces: dict[str, list[dict[str, Any]]], part: dict[str, Any], pl
     elif signature:
         detail = {"type": "reasoning.encrypted", "data": signature, "format": SIGNATURE_FORMAT}
         pieces["reasoning_details"].append({**detail, **place, **thought})
+    elif is_behind:
+        pieces["content_blocks"].append(place)
 
 
 def _add_call(so_far: _Candidate, calls: list[ToolCallDelta], part: dict[str, Any]) -> bool:
@@ -266,7 +276,8 @@ def _put(arguments: dict[str, Any], piece: Any) -> None:
     piece = as_object(piece)
     value = next((piece[name] for name in ("stringValue", "numberValue", "boolValue") if name in piece), None)
     path = _STEP.findall(str(piece.get("jsonPath")))
-    steps: list[Any] = [int(number) if number else name or quoted for name, number, quoted in path]
+    # Python reads no number of thousands of digits; nine are beyond every list anyway.
+    steps: list[Any] = [int(number[:9]) if number else name or quoted for name, number, quoted in path]
     if not steps:
         raise DecodeError(f"A piece of arguments has no place: {cut(piece, 200)}", data=cut(piece))
     spot: Any = arguments
@@ -307,7 +318,7 @@ def _token(cls: Any, value: Any) -> Any:
     value = dict(as_object(value))
     token = value.pop("token") if isinstance(value.get("token"), str) else None
     number = value.pop("logProbability") if isinstance(value.get("logProbability"), int | float) else None
-    return cls(token, number, extra=value or None)
+    return cls(token, number, extra={name: value[name] for name in value if name not in wire_names(cls)} or None)
 
 
 def usage_of(value: Any) -> Usage | None:

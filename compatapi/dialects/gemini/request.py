@@ -15,7 +15,7 @@ from attrs import evolve
 
 from compatapi.chat_types import ChatCompletionRequest, FunctionDefinition, ResponseFormat, Tool
 from compatapi.dialects.fields import RequestFields
-from compatapi.dialects.gemini.turns import encode_turns
+from compatapi.dialects.gemini.turns import encode_turns, major_version
 from compatapi.http_types import Target
 
 __all__ = ["encode_body", "spelled"]
@@ -121,8 +121,7 @@ def _thinking_config(fields: RequestFields) -> dict[str, Any]:
         return {"thinkingBudget": 0}
     if not thinking.is_on:
         return {}
-    version = re.match(r"(?:models/)?gemini-(\d+)", fields.model)
-    if thinking.budget is None and version and int(version[1]) >= 3:
+    if thinking.budget is None and major_version(fields.model) >= 3:
         return {"includeThoughts": True, "thinkingLevel": str(thinking.nearest(_LEVELS)).upper()}
     # More than these, the largest of 2.5, would be refused, and a word asks for no exact number.
     most = 32768 if "pro" in fields.model else 24576

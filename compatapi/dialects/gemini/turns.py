@@ -4,11 +4,14 @@ What `compatapi.dialects.gemini.answer` kept of an answer goes back unchanged an
 the text or the empty part that they came on, other parts between the texts and calls where they stood. The reasoning of
 earlier turns is sent back as a thought part, as Google's own client does. A call has an id only if the server gave it
 one: made-up ids are not sent, results are matched by name and order. The name of a file is a label and is not sent.
+Models from Gemini 3 on refuse a call without a signature; calls that another model made are sent with the stand-in that
+Google names for them ("Thought signatures", FAQ).
 """
 
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,11 +31,12 @@ from compatapi.dialects.fields import RequestFields, arguments_of, read_data_url
 from compatapi.dialects.gemini.errors import as_object
 from compatapi.errors import DecodeError
 
-__all__ = ["SIGNATURE_FORMAT", "encode_turns"]
+__all__ = ["SIGNATURE_FORMAT", "encode_turns", "major_version"]
 
 #: Marks the signatures among `reasoning_details` that are Google's; OpenRouter gives them the same name.
 SIGNATURE_FORMAT = "google-gemini-v1"
 _PLACE = ("index", "offset", "length", "calls")
+_NO_SIGNATURE = "skip_thought_signature_validator"
 
 #: Of a call by its id: its number among those of its answer, the function's name, and the id if the server gave it.
 _Calls = dict[str, tuple[int, str, str | None]]
@@ -205,7 +209,15 @@ def _call_parts(fields: RequestFields, where: str, message: Message, calls: _Cal
         said = {"functionCall": {**inner, "name": call.name, "args": arguments_of(call, place)}, **kept}
         parts.append({**said, "thoughtSignature": signature} if signature else said)
         calls[call.id] = (at, call.name, inner.get("id"))
+    if parts and major_version(fields.model) >= 3 and not any("thoughtSignature" in part for part in parts):
+        parts[0]["thoughtSignature"] = _NO_SIGNATURE  # of calls made at once the first alone has one
     return parts
+
+
+def major_version(model: str) -> int:
+    """The number behind "gemini"; 0 where there is none."""
+    found = re.match(r"(?:models/)?gemini-(\d+)", model)
+    return int(found[1]) if found else 0
 
 
 def _whole(value: Any, otherwise: int) -> int:

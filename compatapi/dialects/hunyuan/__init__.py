@@ -176,7 +176,8 @@ def _encode_message(fields: RequestFields, where: str, message: Message) -> dict
         said["ToolCallId"] = message.tool_call_id
     elif message.role == "assistant" and message.tool_calls:
         calls = (_encode_call(fields, f"{where}.tool_calls[{at}]", call) for at, call in enumerate(message.tool_calls))
-        said["ToolCalls"] = [call for call in calls if call]
+        if made := [call for call in calls if call]:
+            said["ToolCalls"] = made
     if message.extra.get("FileIDs"):
         said["FileIDs"] = message.extra["FileIDs"]
     return said
@@ -215,4 +216,5 @@ def _encode_call(fields: RequestFields, where: str, given: ToolCall | dict[str, 
         return None
     fields.refuse_extra(where, call.extra)
     fields.refuse_extra(f"{where}.function", call.function.extra)
-    return {"Id": call.id, "Type": "function", "Function": {"Name": call.name, "Arguments": call.arguments}}
+    function = {"Name": call.name, "Arguments": call.arguments or "{}"}  # JSON, which an empty text is not
+    return {"Id": call.id, "Type": "function", "Function": function}

@@ -132,8 +132,8 @@ def _message(fields: RequestFields, where: str, message: Message, names: dict[st
         raise ConfigError(f"{where}.images is a list of base64 texts")
     if given or images:
         said["images"] = [*given, *images]
-    if message.tool_calls:
-        said["tool_calls"] = list(_calls(fields, where, message, names))
+    if calls := list(_calls(fields, where, message, names)):
+        said["tool_calls"] = calls
     if message.role == "tool":
         tool = message.extra.get("tool_name") or message.name or names.get(message.tool_call_id)
         said |= {"tool_name": tool} if tool else {}

@@ -17,13 +17,16 @@ from typing import Any
 
 from compatapi.chat_types import ChatCompletionRequest
 from compatapi.convert import to_dict
-from compatapi.dialects.fields import RequestFields
+from compatapi.dialects.fields import RequestFields, is_idle
 from compatapi.dialects.thinking import Thinking, read_thinking, thinking_fields
 from compatapi.dialects.thinktags import CLOSE, OPEN
 from compatapi.http_types import Quirks, Target
 from compatapi.message_types import Message
 
 __all__ = ["request_body"]
+
+#: What Anthropic says of a call.
+_OF_CALLS = ("caller", "toolset_name")
 
 
 def request_body(request: ChatCompletionRequest, target: Target, stream: bool) -> dict[str, Any]:
@@ -44,11 +47,13 @@ def request_body(request: ChatCompletionRequest, target: Target, stream: bool) -
     if "messages" in request.extra:  # which wins
         given = request.extra["messages"]
         messages = [to_dict(message) for message in given]
-    body["messages"] = [_encode_message(*pair, target.quirks) for pair in zip(messages, given, strict=True)]
-    for index, message in enumerate(body["messages"]):
-        if message.get("content_blocks"):  # what other dialects keep there
-            RequestFields("openai", request, target).refuse(f"messages[{index}].content_blocks")
-            body["messages"][index] = {name: value for name, value in message.items() if name != "content_blocks"}
+    fields = RequestFields("openai", request, target)
+    for at, (message, own) in enumerate(zip(messages, given, strict=True)):
+        # In a long conversation half of them are such, and there is nothing to do about them.
+        if len(message) == 2 and message.get("role") == "user" and message.get("content").__class__ is str:
+            continue
+        messages[at] = _drop_foreign(fields, f"messages[{at}]", _encode_message(message, own, target.quirks))
+    body["messages"] = messages
     return body
 
 
@@ -96,6 +101,41 @@ def _encode_message(message: dict[str, Any], given: Message | Mapping[str, Any],
     return message
 
 
+# --- what our other dialects keep of their answers ------------------------------------------------------------------
+
+
+def _drop_foreign(fields: RequestFields, where: str, message: dict[str, Any]) -> dict[str, Any]:
+    """The message without what no host of this form knows; what is lost by that is refused."""
+    foreign = [name for name in ("content_blocks", "images") if _is_foreign(name, message.get(name))]
+    for name in foreign:
+        fields.refuse(f"{where}.{name}")
+    calls = message.get("tool_calls")
+    if isinstance(calls, list) and any(map(_is_foreign_call, calls)):
+        made = [_drop_foreign_of_call(fields, f"{where}.tool_calls[{at}]", call) for at, call in enumerate(calls)]
+        message = {**message, "tool_calls": made}
+    return {name: value for name, value in message.items() if name not in foreign} if foreign else message
+
+
+def _is_foreign(name: str, value: Any) -> bool:
+    # Images of Ollama are texts, those of OpenRouter parts.
+    return bool(value) and (name != "images" or (isinstance(value, list) and isinstance(value[0], str)))
+
+
+def _is_foreign_call(call: Any) -> bool:
+    function = call.get("function") if isinstance(call, dict) else None
+    return isinstance(function, dict) and ("index" in function or any(name in call for name in _OF_CALLS))
+
+
+def _drop_foreign_of_call(fields: RequestFields, where: str, call: dict[str, Any]) -> dict[str, Any]:
+    if not _is_foreign_call(call):
+        return call
+    for name in _OF_CALLS:
+        if name in call and not is_idle(name, call[name]):
+            fields.refuse(f"{where}.{name}")
+    function = {name: value for name, value in call["function"].items() if name != "index"}
+    return {**{name: value for name, value in call.items() if name not in _OF_CALLS}, "function": function}
+
+
 # --- the reasoning of earlier turns ---------------------------------------------------------------------------------
 
 #: The names that hosts give it. They hold the same text (rule 7).
@@ -105,6 +145,8 @@ _NAMES = ("reasoning_content", "reasoning", "reasoning_details")
 def _echo_reasoning(wire: dict[str, Any], given: Message | Mapping[str, Any], quirks: Quirks) -> dict[str, Any]:
     """The message ``wire``, which is what is written of ``given``, for a host with these quirks."""
     field, details = quirks.reasoning_field, wire.get("reasoning_details")
+    if field is None and isinstance(wire.get("tool_calls"), list):
+        wire = {**wire, "tool_calls": [_unsigned(call) for call in wire["tool_calls"]]}
     if wire.get("role") != "assistant" or (field == "" and (details or not quirks.think_tags)):
         return wire
     made = {name: value for name, value in wire.items() if name not in _NAMES}
@@ -119,6 +161,13 @@ def _echo_reasoning(wire: dict[str, Any], given: Message | Mapping[str, Any], qu
     if field is None or not text:
         return made
     return {**made, field: text} if field not in ("", "content") else _inside(made, text, quirks)
+
+
+def _unsigned(call: Any) -> Any:
+    """A call without the signature that Google puts on it, which is sealed reasoning too."""
+    if not isinstance(call, dict) or "extra_content" not in call:
+        return call
+    return {name: value for name, value in call.items() if name != "extra_content"}
 
 
 def _reasoning_of(wire: Mapping[str, Any], given: Message | Mapping[str, Any]) -> str:
