@@ -164,3 +164,10 @@ def test_a_missing_key_of_two_parts(monkeypatch):
 def test_a_chunk_without_object_is_recognized():
     """A stream whose chunks have choices with a delta is OpenAI's, without the word ``object`` too."""
     assert "openai" == guess_format(event({"choices": [{"index": 0, "delta": {"content": "a"}}]}))
+
+
+def test_half_an_emoji_in_a_choice_whose_index_is_a_list():
+    """Nonsense beside half of an emoji is an error of ours, like any other nonsense."""
+    decoder = StreamDecoder("openai", REQUEST)
+    with pytest.raises(DecodeError, match="index"):
+        decoder.feed(b'data: {"choices":[{"index":[null],"delta":{"content":"\\ud83d"}}]}\n\n')

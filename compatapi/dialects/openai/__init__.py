@@ -267,8 +267,9 @@ class OpenAIChunkDecoder:
             delta = choice.get("delta") if isinstance(choice, dict) else None
             if not isinstance(delta, dict):
                 continue
+            index = choice.get("index")
             for name in _TEXTS:
-                text, place = delta.get(name), (choice.get("index") or 0, name)
+                text, place = delta.get(name), (index if isinstance(index, int) else 0, name)
                 if isinstance(text, str) and text:
                     text = self._halves.pop(place, "") + text
                     if "\ud800" <= text[-1] <= "\udbff":
