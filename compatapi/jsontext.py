@@ -22,7 +22,7 @@ try:
 except ImportError:  # any Python without a wheel of it, such as PyPy
     orjson = None
 
-__all__ = ["dumps", "loads", "mend_halves"]
+__all__ = ["dumps", "loads", "mend_halves", "trimmed"]
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 #: Levels of arrays and objects. Masking, copying, pickling and writing a value take up to three frames for each level,
@@ -90,6 +90,12 @@ def _checked(value: Any, text: str | bytes) -> Any:
     if any(each.__class__ is dict or each.__class__ is list for each in level):
         raise DecodeError(f"This is no JSON that can be read: it is nested deeper than {DEPTH} levels", data=cut(text))
     return value
+
+
+def trimmed(body: bytes) -> bytes:
+    """A body without what is no JSON around it: DeepSeek sends empty lines while one waits, and a byte order mark may
+    be ignored (RFC 8259, section 8.1)."""
+    return body.strip().removeprefix(b"\xef\xbb\xbf")
 
 
 def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:

@@ -85,7 +85,7 @@ def _versioned(request: HttpRequest) -> HttpRequest:
 
 
 def _decode_body(body: bytes) -> Any:
-    value = jsontext.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))  # RFC 8259, section 8.1
+    value = jsontext.loads(jsontext.trimmed(body))
     if is_error(value):
         raise stream_error(value, STATUSES)
     return value

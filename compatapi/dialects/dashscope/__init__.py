@@ -53,7 +53,7 @@ class DashScopeDialect(Dialect):
         return evolve(made, headers={"X-DashScope-SSE": "enable", **made.headers})
 
     def decode_completion(self, body: bytes, request: ChatCompletionRequest | None = None) -> ChatCompletion:
-        value = jsontext.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))
+        value = jsontext.loads(jsontext.trimmed(body))
         decoder = DashScopeChunkDecoder(int(self.clock()), request.model if request else None, Repeats(False))
         return completion_from([decoder.chunk_of(value)])
 

@@ -47,7 +47,7 @@ class GeminiDialect(Dialect):
         return _post(target, target.quirks.chat_path, request.model, verb, encode_body(request, target), query)
 
     def decode_completion(self, body: bytes, request: ChatCompletionRequest | None = None) -> ChatCompletion:
-        events, fault = _read_events(body.strip().removeprefix(b"\xef\xbb\xbf"))
+        events, fault = _read_events(jsontext.trimmed(body))
         decoder = GeminiChunkDecoder(int(self.clock()), request.model if request else None)
         chunks: list[ChatCompletionChunk] = []
         end = EndTracker()

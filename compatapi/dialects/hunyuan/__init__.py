@@ -66,7 +66,7 @@ class HunyuanDialect(Dialect):
         return evolve(plain, headers=_signed_headers(plain, target, int(self.clock())))
 
     def decode_completion(self, body: bytes, request: ChatCompletionRequest | None = None) -> ChatCompletion:
-        value = jsontext.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))
+        value = jsontext.loads(jsontext.trimmed(body))
         decoder = HunyuanChunkDecoder(request.model if request is not None else None)
         chunks = list(decoder.read(value, is_whole=True))
         if not any(chunk.choices for chunk in chunks):

@@ -110,7 +110,7 @@ class OllamaDialect(Dialect):
 
 def _decode_object(body: bytes, *names: str) -> dict[str, Any]:
     """The JSON object of a body, which has one of the fields."""
-    value = jsontext.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))
+    value = jsontext.loads(jsontext.trimmed(body))
     if is_error(value):
         raise stream_error(value)
     if not isinstance(value, dict) or not any(name in value for name in names):

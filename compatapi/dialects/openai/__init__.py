@@ -146,8 +146,7 @@ class OpenAIDialect(Dialect):
 
 
 def _decode_body(body: bytes) -> Any:
-    # A byte order mark is no JSON, but ignored (RFC 8259, section 8.1); DeepSeek sends empty lines while one waits.
-    value = jsontext.loads(body.strip().removeprefix(b"\xef\xbb\xbf"))
+    value = jsontext.loads(jsontext.trimmed(body))
     if is_error(value):
         raise _reported(value)
     return value
