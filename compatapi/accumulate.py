@@ -10,6 +10,7 @@ import base64
 import binascii
 import copy
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
@@ -31,7 +32,7 @@ from compatapi.chat_types import (
     Usage,
 )
 from compatapi.toolcalls import GrowingCall, ToolCallSlots, new_call_id
-from compatapi.wire import Extra, Extras, extras_of
+from compatapi.wire import Extra, Extras, SharedFields, extras_of
 
 __all__ = ["Accumulator", "EndTracker", "chunk_from_completion"]
 
@@ -192,14 +193,39 @@ class Accumulator:
         self._fields: dict[str, Any] = {}
         self._missing: tuple[str, ...] = ("id", "created", "model", "system_fingerprint")
         self._extras = extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)()
-        self._raw: dict[str, Any] | None = None
+        self._form: SharedFields | None = None  # of the last chunk, if one more of its kind can be taken the short way
+        self._text_of: Callable[[Any], str] = str
+        self._take_text: Callable[[str], object] = str
         self._version = 0
         self._built_version = 0
         self._built = ChatCompletion()
         self._building = threading.Lock()
 
+    def take(self, chunk: ChatCompletionChunk) -> None:
+        """Take the next chunk just as its decoder made it; a short way where it has nothing new but its text."""
+        choices = chunk.choices
+        form = choices[0]._extra if choices else None
+        if form is None or form is not self._form:
+            self.add(chunk)
+            if isinstance(form, SharedFields) and form.text is not None:
+                self._form, self._text_of = form, form.text
+                self._take_text = self._place_of_text(choices[0])
+            return
+        self._take_text(self._text_of(choices[0].delta))
+        self._version += 1
+        if chunk.usage is not None and has_counts(chunk.usage):
+            self.usage = chunk.usage
+
+    def _place_of_text(self, choice: ChunkChoice) -> Callable[[str], object]:
+        """Where the text of the next chunk goes, if it is one like the last."""
+        so_far, delta = self._choices[choice.index], choice.delta
+        if delta.tool_calls:
+            return so_far.slots.grower()
+        return (so_far.content if delta.content else so_far.reasoning).append
+
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take the next chunk."""
+        self._form = None
         for choice in chunk.choices:
             so_far = self._choices.get(choice.index)
             if so_far is None:
@@ -209,10 +235,7 @@ class Accumulator:
         usage = chunk.usage
         if usage is not None and has_counts(usage):
             self.usage = usage
-        raw = chunk._extra
-        if raw is None or raw is not self._raw:  # else it is what the chunk before was, but for its text
-            self._raw = raw
-            self._add_fields(chunk)
+        self._add_fields(chunk)
 
     @property
     def completion(self) -> ChatCompletion:

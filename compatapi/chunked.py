@@ -13,6 +13,8 @@ __all__ = ["ChunkedDecoder"]
 #: Bytes of a line with a size and its extensions, and of all trailer fields together.
 _MAX_LINE = 16 * 1024
 _MAX_SIZES = 256
+#: Bytes from which on it pays to look at all chunks at once.
+_MANY = 2048
 _HEX = b"0123456789abcdefABCDEF"
 
 
@@ -55,16 +57,19 @@ class ChunkedDecoder:
     def _take(self, data: bytes, out: list[bytes]) -> None:
         if self._rest:
             data, self._rest = self._rest + data, b""
-        start, end, need, sizes = 0, len(data), self._need, self._sizes
+        start, end, need = 0, len(data), self._need
+        many = end > _MANY
         while start < end and not self.done:
             if need == 0:
+                if many and not self._in_trailer:
+                    start, many = start + self._take_plain(data[start:], out), False
+                    continue
                 stop = data.find(b"\n", start)
                 if stop < 0:
                     self._rest = data[start:]
                     self._check_size(len(self._rest))
                     break
-                line = data[start:stop]
-                need = sizes.get(line) or self._read_line(line)
+                need = self._read_line(data[start:stop])
                 start = stop + 1
             if need == 0:
                 continue
@@ -85,6 +90,21 @@ class ChunkedDecoder:
         if self.done:
             self.left_over = data[start:]
 
+    def _take_plain(self, data: bytes, out: list[bytes]) -> int:
+        """Take the chunks in front that are whole, of known sizes and without line ends; return how long they are.
+
+        Such chunks are, between line ends, a size and that many bytes in turns, so that all are checked at once.
+        """
+        pieces = data.split(b"\r\n")
+        count = (len(pieces) - 1) // 2
+        lines, chunks = pieces[: 2 * count : 2], pieces[1 : 2 * count : 2]
+        known, found = list(map(self._sizes.get, lines)), list(map(len, chunks))
+        if known != found:
+            count = next(at for at, size in enumerate(known) if size != found[at])
+            lines, chunks, found = lines[:count], chunks[:count], found[:count]
+        out += chunks
+        return sum(map(len, lines)) + sum(found) + 4 * count
+
     def _read_line(self, line: bytes) -> int:
         """Read a line between chunks; the bytes that the chunk behind it has, with its line end."""
         whole, line = line, line.removesuffix(b"\r")
@@ -99,10 +119,9 @@ class ChunkedDecoder:
         size = int(digits, 16)
         self._in_trailer = size == 0
         if size == 0:
-            self._sizes.clear()  # a line of the trailer is never one of these
             return 0
-        if len(whole) < 16 and len(self._sizes) < _MAX_SIZES:
-            self._sizes[whole] = size + 2
+        if line != whole and len(line) < 16 and len(self._sizes) < _MAX_SIZES:
+            self._sizes[line] = size
         return size + 2
 
     def _check_size(self, size: int) -> None:

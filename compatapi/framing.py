@@ -114,9 +114,9 @@ class SSEDecoder:
         self.comments = 0
         self._lines = _Lines(max_event_bytes, lone_cr=True)
         self._data: bytes | bytearray | None = None  # one line as it came; more of them in one buffer, see _Lines.rest
-        self._size = 0
         self._event = b""
         self._id = ""
+        self._told = False  # whether there was an id or a time, which last from event to event
         self.failed: DecodeError | None = None
 
     def feed(self, data: bytes) -> list[Frame]:
@@ -126,36 +126,43 @@ class SSEDecoder:
             DecodeError: One event is larger than the limit. Events that were complete before it in the same bytes are
                 returned first, and the next call raises. The decoder refuses further use.
         """
+        return [Frame(event) if event.__class__ is str else event for event in self.take(data)]  # type: ignore[misc]
+
+    def take(self, data: bytes) -> list[str | Frame]:
+        """The same, but of an event that has nothing but data the data alone, since most are so."""
         if self.failed is not None:
             raise self.failed
-        frames: list[Frame] = []
-        limit = self._lines.limit
+        events: list[str | Frame] = []
+        limit, held = self._lines.limit, self._data
+        may_be_too_large = len(data) + len(self._lines.rest) > limit
         for line in self._lines.split(data):
-            if not line:
-                if self._data is None:
-                    self._event = b""  # rule 25: an event without data is none, and its type is dropped
-                    self.last_event_id = self._id  # rule 24
-                elif self._event:
-                    frames.append(self._dispatch(self._data))
-                else:  # as most are: the same without a call
-                    self.last_event_id = event_id = self._id
-                    frames.append(Frame(self._data.decode("utf-8", "replace"), "message", event_id, self.retry))
-                    self._data, self._size = None, 0
-                continue
-            if line[:6] == b"data: " and self._data is None:  # rule 13: one space goes, only one
-                self._data = line[6:]
-                self._size = len(line)
+            if line:
+                if held is None and line[:6] == b"data: ":  # rule 13: one space goes, only one
+                    held = line[6:]
+                else:
+                    self._data = held
+                    self._read_field(line)
+                    held = self._data
+                    if held is not None and len(held) > limit:
+                        self.failed = _too_large(limit)
+                        break
+                if may_be_too_large and len(line) > limit:
+                    self.failed = _too_large(limit)
+                    break
+            elif held is None:
+                self._event = b""  # rule 25: an event without data is none, and its type is dropped
+                self.last_event_id = self._id  # rule 24
             else:
-                self._read_field(line)
-            if self._size > limit or len(line) > limit:
-                self._size = limit + 1
-                break
-        if self._size + len(self._lines.rest) > limit:
-            self._data, self._lines.rest = None, bytearray()
+                events.append(self._dispatch(held) if self._event or self._told else held.decode("utf-8", "replace"))
+                held = None
+        if len(self._lines.rest) + (0 if held is None else len(held)) > limit:
             self.failed = _too_large(limit)
-            if not frames:
+        self._data = held
+        if self.failed is not None:
+            self._data, self._lines.rest = None, bytearray()
+            if not events:
                 raise self.failed
-        return frames
+        return events
 
     def close(self) -> list[Frame]:
         """Say that the input ended. Always empty: what no blank line ended is dropped (rule 28), see `unfinished`.
@@ -192,22 +199,21 @@ class SSEDecoder:
                     self._data = bytearray(self._data)
                 self._data += b"\n"
                 self._data += value
-            self._size += len(line)
         elif name == b"event":
             self._event = value
         elif name == b"id":
             if b"\0" not in value:  # rule 20
-                self._id = value.decode("utf-8", "replace")
+                self._id, self._told = value.decode("utf-8", "replace"), True
         elif not name:
             self.comments += 1
         elif name == b"retry" and 0 < len(value) < 100 and _DIGITS.issuperset(value):  # rule 22
             # Python refuses to read numbers of more than 4300 digits; nobody means more than a hundred.
-            self.retry = int(value)
+            self.retry, self._told = int(value), True
 
     def _dispatch(self, data: bytes | bytearray) -> Frame:
         self.last_event_id = self._id  # rule 24
         event = self._event.decode("utf-8", "replace") if self._event else "message"
-        self._data, self._size, self._event = None, 0, b""
+        self._data, self._event = None, b""
         return Frame(data.decode("utf-8", "replace"), event, self.last_event_id, self.retry)
 
 
@@ -232,21 +238,25 @@ class NDJSONDecoder:
             DecodeError: A line is no JSON object, or larger than the limit. Lines that were complete before it in the
                 same bytes are returned first, and the next call raises. The decoder refuses further use.
         """
+        return [Frame(line) for line in self.take(data)]
+
+    def take(self, data: bytes) -> list[str]:
+        """The same, but the text of the lines alone."""
         if self.failed is not None:
             raise self.failed
-        frames: list[Frame] = []
+        lines: list[str] = []
         try:
             for line in self._lines.split(data):
                 if text := line.strip():
-                    frames.append(self._frame(text))
+                    lines.append(self._text(text))
             if len(self._lines.rest) > self._lines.limit:
                 raise _too_large(self._lines.limit)
         except DecodeError as error:
             self._lines.rest = bytearray()
             self.failed = error
-            if not frames:
+            if not lines:
                 raise
-        return frames
+        return lines
 
     def close(self) -> list[Frame]:
         """Say that the input ended; return the last line if it has no end but is complete.
@@ -261,23 +271,23 @@ class NDJSONDecoder:
         if not line:
             return []
         try:
-            frame = self._frame(line)
+            text = self._text(line)
             # Numbers are not read: their size is no sign of a cut.
-            json.loads(frame.data, parse_int=str, parse_float=str)
+            json.loads(text, parse_int=str, parse_float=str)
         except DecodeError as error:
             self.failed = error
             raise
         except (ValueError, RecursionError) as error:
             self.failed = DecodeError("The stream was cut inside a line", data=cut(line))
             raise IncompleteStreamError(f"The stream was cut inside a line: {cut(line, 80)!r}") from error
-        return [frame]
+        return [Frame(text)]
 
-    def _frame(self, line: bytes) -> Frame:
+    def _text(self, line: bytes) -> str:
         if len(line) > self._lines.limit:
             raise _too_large(self._lines.limit)
         if line[:1] != b"{":
             raise DecodeError("A line of the stream is no JSON object", data=cut(line))
-        return Frame(line.decode("utf-8", "replace"))
+        return line.decode("utf-8", "replace")
 
 
 def _too_large(limit: int) -> DecodeError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 
 from compatapi.accumulate import Accumulator, EndTracker, chunk_from_completion
@@ -46,6 +46,10 @@ def _is_text(start: bytes) -> bool:
     return bool(line) and not any(line.startswith(name) or name.startswith(line) for name in _FIELDS)
 
 
+def _nothing(event: str) -> None:
+    """What a decoder knows that learns nothing."""
+
+
 class StreamDecoder:
     """The bytes of one streamed answer in, chunks out.
 
@@ -78,6 +82,7 @@ class StreamDecoder:
         decoder = dialect.chunk_decoder(request)
         self._tags = ThinkTagDecoder(decoder) if think_tags else None
         self._decoder: ChunkDecoder = self._tags or decoder
+        self._known: Callable[[str], ChatCompletionChunk | None] = getattr(self._decoder, "known", _nothing)
         self._answer = Accumulator() if accumulate else None
         self._end = EndTracker()
         self._ends_without_mark = ends_without_mark
@@ -182,21 +187,28 @@ class StreamDecoder:
     def _decode_bytes(self, data: bytes, chunks: list[ChatCompletionChunk]) -> None:
         if not self.events and len(self._start) < 1000:
             self._start += data[:1000]
-        frames = self._framing.feed(data)
-        self._decode(frames, chunks)
+        self._decode(self._framing.take(data), chunks)
         if self._framing.failed is not None and not self.done:
             raise self._framing.failed
 
-    def _decode(self, frames: list[Frame], chunks: list[ChatCompletionChunk]) -> None:
-        decoder, watch, answer = self._decoder, self._end.add, self._answer
-        for frame in frames:
+    def _decode(self, events: Sequence[str | Frame], chunks: list[ChatCompletionChunk]) -> None:
+        decoder, known, watch, answer = self._decoder, self._known, self._end.add, self._answer
+        for event in events:
             if decoder.done:
                 return
             self.events += 1
-            for chunk in decoder.decode(frame):
+            if isinstance(event, str):
+                made = known(event)
+                if made is not None:  # nothing of its kind is new to the rule of the end
+                    if answer is not None:
+                        answer.take(made)
+                    chunks.append(made)
+                    continue
+                event = Frame(event)
+            for chunk in decoder.decode(event):
                 watch(chunk)
                 if answer is not None:
-                    answer.add(chunk)
+                    answer.take(chunk)
                 chunks.append(chunk)
 
     def _look_at_head(self, data: bytes) -> bytes:
@@ -348,7 +360,7 @@ class ChatStream:
             while True:
                 for chunk in self._batch:
                     if answer is not None:
-                        answer.add(chunk)
+                        answer.take(chunk)
                     yield chunk
                 if not self._pull():
                     return
@@ -359,7 +371,7 @@ class ChatStream:
         while True:
             for chunk in self._batch:
                 if self._answer is not None:
-                    self._answer.add(chunk)
+                    self._answer.take(chunk)
                 return chunk
             if not self._pull():
                 raise StopIteration

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Callable
 
 from attrs import define, field
 
@@ -89,6 +90,16 @@ class ToolCallSlots:
                 self._last = slot
                 return [slot]
         return [self._add(fragment, place, len(fragments)) for place, fragment in enumerate(fragments)]
+
+    def grower(self) -> Callable[[str], None]:
+        """What takes more arguments for the call of the last fragment: a short way for those who know that it is so."""
+        slot, take = self._last, self.calls[self._last].arguments.append
+
+        def grow(arguments: str) -> None:
+            take(arguments)
+            self._last = slot
+
+        return grow
 
     def _add(self, fragment: ToolCallDelta, place: int, count: int) -> int:
         index = fragment.index

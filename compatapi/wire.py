@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import define, field, fields
 
-__all__ = ["Extra", "Extras", "WireType", "extras_of", "make_copier", "wire_names"]
+__all__ = ["Extra", "Extras", "SharedFields", "WireType", "extras_of", "make_copier", "wire_names"]
 
 
 T = TypeVar("T", bound="WireType")
@@ -27,6 +27,21 @@ class Extra(dict[str, Any]):
     def __init__(self, items: Mapping[str, Any] = {}, readings: Mapping[str, tuple[Any, Any]] | None = None) -> None:
         super().__init__(items)
         self.readings = dict(readings) if readings else {}
+
+
+class SharedFields(dict[str, Any]):
+    """The unknown fields of many objects that were read by one form.
+
+    Attributes:
+        text: Gives the text of a delta, if nothing but it and what is of no account tells the chunks of the form apart.
+    """
+
+    __slots__ = ("text",)
+    text: Callable[[Any], str] | None
+
+    def __init__(self, items: Mapping[str, Any]) -> None:
+        super().__init__(items)
+        self.text = None
 
 
 @define(eq=False, repr=False)

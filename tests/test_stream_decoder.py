@@ -200,7 +200,7 @@ BIG = b"data: " + b"x" * 400 + b"\n\n"
 
 
 @pytest.mark.parametrize("before", [b"", sse(say("a"), done=False)], ids=["first", "later"])
-@pytest.mark.parametrize("data", [BIG, BIG[:-2], b"data: x\n" * 100], ids=["ended", "not ended", "lines"])
+@pytest.mark.parametrize("data", [BIG, BIG[:-2], b"data: x\n" * 200], ids=["ended", "not ended", "lines"])
 def test_the_limit_of_an_event(before, data):
     """An event over the limit is an error that names the limit, however its bytes come."""
     text = "a" if before else ""

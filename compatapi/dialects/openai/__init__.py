@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from compatapi import jsontext
@@ -27,15 +27,15 @@ from compatapi.convert import converter, from_dict, to_dict
 from compatapi.dialects.addressing import get_request, join_url, post_request
 from compatapi.dialects.api_errors import is_error, stream_error
 from compatapi.dialects.base import ChunkDecoder, Dialect
+from compatapi.dialects.openai.forms import Forms
 from compatapi.dialects.openai.request import request_body
-from compatapi.dialects.openai.template import Template
 from compatapi.errors import APIStatusError, ConfigError, DecodeError, StreamError, cut
 from compatapi.framing import Frame
 from compatapi.http_types import HttpRequest, HttpResponse, Target
 from compatapi.quirks import usage_from
 from compatapi.retry import parse_retry_after
 from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
-from compatapi.toolcalls import ToolCallSlots, new_call_id
+from compatapi.toolcalls import ToolCallSlots, name_of, new_call_id
 
 __all__ = ["OpenAIDialect"]
 
@@ -219,16 +219,14 @@ class OpenAIChunkDecoder:
         self._halves: dict[tuple[int, str], str] = {}
         self._details: dict[tuple[int, str, str], str | None] = {}
         self._joined = False
-        self._template = Template()
+        self._forms = Forms(self._structure)
+
+    def known(self, data: str) -> ChatCompletionChunk | None:
+        """The chunk that the data of an event is, if a form for it was learnt; else the event has to be decoded."""
+        return None if self._halves else self._forms.read(data)
 
     def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
         """The chunks of one frame."""
-        if frame.event != "error" and not self._halves:
-            known = self._template.read(frame.data)
-            if known is not None:
-                if calls := known.choices[0].delta.tool_calls:
-                    self._number(known.choices[0].index, calls)
-                return [known]
         try:
             value = jsontext.loads(frame.data, self._join_halves)
             if self._halves:
@@ -254,9 +252,13 @@ class OpenAIChunkDecoder:
                 self._spoken.add(choice.index)
             if chunk.usage is None and choice._extra and "usage" in choice._extra:  # rule 15
                 self._read_usage(chunk, choice)
-        if plain and not self._halves:
-            self._template.learn(frame.data, value, chunk)
+        if plain and not self._halves and not self._details:
+            self._forms.learn(frame.data, chunk, lambda: self._grower(chunk.choices[0]))
         return [chunk]
+
+    def _grower(self, choice: ChunkChoice) -> Callable[[str], object]:
+        """What has to be told the further arguments of a call."""
+        return self._slots[choice.index].grower() if choice.delta.tool_calls else str
 
     def _join_halves(self, value: Any) -> Any:
         """Servers that count in UTF-16 cut an emoji in two: keep its first half for the piece that brings the other."""
@@ -348,6 +350,8 @@ class OpenAIChunkDecoder:
         for fragment, slot in zip(fragments, slots.add(fragments), strict=True):
             if fragment.index != slot:
                 fragment.set_reading("index", slot)
+            if fragment.id or name_of(fragment):
+                self._forms.forget_calls()
             call = slots.calls[slot]
             if not call.id and call.name:
                 call.id = new_call_id()

@@ -1,0 +1,239 @@
+"""Write the function that reads the JSON texts of one form.
+
+It is given the fixed parts of the text, what stands in the holes between them, and the objects that a *probe* was read
+as: a text whose holes hold values that stand nowhere else. Where a probe's value is found in the objects, the function
+puts what it reads. The text of the function depends on the kind of form alone, so that each kind is compiled once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from attrs import field, frozen
+
+from compatapi import jsontext
+from compatapi.errors import DecodeError
+from compatapi.wire import Extra, SharedFields, WireType, wire_names
+
+__all__ = ["NotToBeLearnt", "Probe", "ReaderDraft"]
+
+_MARK = "a probe \u00e9 "
+_WHOLE = re.compile(r"-?\d+")
+
+
+class NotToBeLearnt(Exception):
+    """The form is one that a function like this cannot read."""
+
+
+@frozen
+class Probe:
+    """What stands in one hole of the probe.
+
+    Attributes:
+        token: The token that it replaces.
+        number: Which hole it is.
+        value: What the token of the probe means: a string, a whole number, or another number.
+        name: What the function calls it.
+    """
+
+    token: str
+    number: int
+    value: Any = field(init=False)
+    name: str = field(init=False)
+
+    @value.default
+    def _make_value(self) -> Any:
+        if self.token.startswith('"'):
+            return f"{_MARK}{self.number}."
+        whole = 1_000_000_007 + 11 * self.number
+        return whole if _WHOLE.fullmatch(self.token) else whole + 0.5
+
+    @name.default
+    def _make_name(self) -> str:
+        return f"h{self.number}"
+
+    @property
+    def text(self) -> str:
+        """The token of the probe."""
+        return f'"{self.value}"' if isinstance(self.value, str) else repr(self.value)
+
+
+def read_string(raw: str) -> str | None:
+    """What the characters between two quotes of a JSON text mean; ``None`` if they are none or not simply so."""
+    if "\\" not in raw:
+        return raw if raw and min(raw) >= " " and '"' not in raw else None
+    if "\\ud" in raw or "\\uD" in raw:  # it may be half of a pair
+        return None
+    try:
+        text = jsontext.loads(f'"{raw}"')
+    except DecodeError:
+        return None
+    return text if isinstance(text, str) else None
+
+
+def read_number(raw: str, kind: type) -> Any:
+    """The number that a JSON text is; ``None`` if it is none of that kind."""
+    try:
+        value = jsontext.loads(raw)
+    except DecodeError:
+        return None
+    return value if value.__class__ is kind else None
+
+
+class ReaderDraft:
+    """The function for one form, while it is being written.
+
+    Args:
+        thing: What the probe was read as.
+        fixed: The parts of the text around the holes, one more than there are holes.
+        probes: What stands in the holes.
+        told: The path of an attribute whose text the function tells to ``tell`` (see `make`).
+
+    Attributes:
+        landed: The paths at which each hole was found, with dots.
+        shared: The unknown fields of the first choice, where all objects share them.
+
+    Raises:
+        NotToBeLearnt: Something in it cannot be made in this way.
+    """
+
+    def __init__(self, thing: WireType, fixed: Sequence[str], probes: Sequence[Probe], told: str) -> None:
+        self._lines: list[str] = []
+        self._constants: list[Any] = []
+        self._probes = {(probe.value.__class__, probe.value): probe for probe in probes}
+        self._told = told
+        self.shared: SharedFields | None = None
+        self.landed: dict[str, set[str]] = {probe.name: set() for probe in probes}
+        self._match(fixed, probes)
+        self._add(f"return {self._build(thing, '')}")
+        if not all(self.landed.values()):  # the objects do not show what it means
+            raise NotToBeLearnt
+
+    def make(self, tell: Callable[[str], object]) -> Callable[[str], Any]:
+        """The function: a text in, the object or ``None`` out."""
+        names = ", ".join(f"c{number}" for number in range(len(self._constants)))
+        head = f"def make(new, new_dict, Extra, string, number, tell, {names}):\n  def read(data):\n    "
+        made: Callable[[str], Any] = _compiled(head + "\n    ".join(self._lines) + "\n  return read\n")(
+            object.__new__, dict.__new__, Extra, read_string, read_number, tell, *self._constants
+        )
+        return made
+
+    def _add(self, *lines: str) -> None:
+        self._lines += lines
+
+    def _constant(self, value: Any) -> str:
+        if value is None or value is True or value is False:
+            return repr(value)
+        self._constants.append(value)
+        return f"c{len(self._constants) - 1}"
+
+    def _match(self, fixed: Sequence[str], probes: Sequence[Probe]) -> None:
+        # The quotes of a string belong to the fixed parts.
+        parts, is_string = list(fixed), [isinstance(probe.value, str) for probe in probes]
+        for number, quoted in enumerate(is_string):
+            if quoted:
+                parts[number] += '"'
+                parts[number + 1] = '"' + parts[number + 1]
+        head, tail = parts[0], parts[-1]
+        self._add(
+            f"if not (data.startswith({self._constant(head)}) and data.endswith({self._constant(tail)})): return None",
+            f"at = {self._constant(len(head))}",
+        )
+        for number, probe in enumerate(probes):
+            name, last = probe.name, number == len(probes) - 1
+            if last:
+                self._add(f"end = len(data) - {self._constant(len(tail))}")
+            else:
+                self._add(
+                    f"end = data.find({self._constant(parts[number + 1])}, at)",
+                    "if end < 0: return None",
+                )
+            self._add(f"{name} = data[at:end]")
+            if is_string[number]:
+                # An empty one may mean something else than one that says something.
+                self._add(
+                    rf"""if not {name}.isprintable() or '"' in {name} or '\\' in {name}: {name} = string({name})""",
+                    f"if not {name}: return None",
+                )
+            else:
+                plain = f"{name}.isdigit() and {name}.isascii() and {name}[0] != '0' and len({name}) < 19"
+                kind = self._constant(probe.value.__class__)
+                self._add(
+                    f"{name} = int({name}) if {kind} is int and {plain} else number({name}, {kind})",
+                    f"if not {name}: return None",
+                )
+            if not last:
+                self._add(f"at = end + {self._constant(len(parts[number + 1]))}")
+
+    def _build(self, thing: Any, path: str) -> str:
+        """The expression for a thing; what it needs is written before."""
+        if thing.__class__ in (str, int, float):
+            return self._build_leaf(thing, path)
+        if thing is None or thing.__class__ is bool:
+            return repr(thing)
+        if isinstance(thing, WireType):
+            return self._build_object(thing, path)
+        if thing.__class__ in (list, tuple):
+            items = "".join(f"{self._build(item, f'{path}.{at}')}, " for at, item in enumerate(thing))
+            return f"[{items}]" if thing.__class__ is list else f"({items})"
+        if thing.__class__ is dict:
+            pairs = (f"{self._constant(key)}: {self._build(value, f'{path}.{key}')}" for key, value in thing.items())
+            return f"{{{', '.join(pairs)}}}"
+        raise NotToBeLearnt
+
+    def _build_leaf(self, thing: Any, path: str) -> str:
+        probe = self._probes.get((thing.__class__, thing))
+        if probe is None:
+            if isinstance(thing, str) and _MARK in thing:
+                raise NotToBeLearnt  # made of a hole and something else
+            return self._constant(thing)
+        self.landed[probe.name].add(path.removeprefix("."))
+        return probe.name
+
+    def _build_object(self, thing: WireType, path: str) -> str:
+        cls = type(thing)
+        if cls.__setattr__ is not object.__setattr__:
+            raise NotToBeLearnt
+        name = f"o{len(self._lines)}"
+        self._add(f"{name} = new({self._constant(cls)})")
+        for attribute in wire_names(cls):
+            value = self._build(getattr(thing, attribute), f"{path}.{attribute}")
+            self._add(f"{name}.{attribute} = {value}")
+            if f"{path}.{attribute}" == f".{self._told}" and value.startswith("h"):
+                self._add(f"tell({value})")
+        self._add(f"{name}._extra = {self._build_extra(thing, path + '._extra')}")
+        return name
+
+    def _build_extra(self, thing: WireType, path: str) -> str:
+        extra = thing._extra
+        if extra is None:
+            return "None"
+        if isinstance(extra, Extra):
+            name = f"o{len(self._lines)}"
+            self._add(
+                f"{name} = new_dict(Extra)", f"{name}.readings = {self._build(extra.readings, path + '.readings')}"
+            )
+            for key, value in extra.items():
+                self._add(f"{name}[{self._constant(key)}] = {self._build(value, f'{path}.{key}')}")
+            return name
+        known = wire_names(type(thing))
+        unknown = {key: value for key, value in extra.items() if key not in known}
+        before, constants = sum(map(len, self.landed.values())), len(self._constants)
+        written = self._build(unknown, path)
+        if before < sum(map(len, self.landed.values())):
+            return written
+        del self._constants[constants:]
+        shared = SharedFields(unknown)  # a program that asks for them gets copies
+        if path == ".choices.0._extra":
+            self.shared = shared
+        return self._constant(shared)
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str) -> Any:
+    scope: dict[str, Any] = {}
+    exec(compile(text, "<compatapi form>", "exec"), scope)
+    return scope["make"]

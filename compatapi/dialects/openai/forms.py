@@ -1,0 +1,211 @@
+"""Read a chunk by the form that it shares with chunks that were read before.
+
+The chunks of a stream are the same JSON text but for a few values: the piece of text, padding, a count of tokens. From
+two of them that were read in full `Forms.learn` takes what differs for *holes* and the rest for fixed, and has a
+function written that finds the holes in such a text, reads what stands in them, and builds the objects. Before it may
+serve it has to prove itself: a probe and both chunks must come out as they do when they are read in full. A text that
+does not fit, down to one byte, is left to be read in full: a form is never another way to read, only a shorter one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from attrs import define, field
+
+from compatapi import jsontext
+from compatapi.chat_types import ChatCompletionChunk
+from compatapi.dialects.openai.formcode import NotToBeLearnt, Probe, ReaderDraft
+from compatapi.wire import Extra, WireType, wire_names
+
+__all__ = ["Forms"]
+
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[^"\d-]+')
+#: Values on which the reading of a chunk, or of those behind it, depends: they are never holes.
+_FIXED = frozenset({'"index"', '"finish_reason"', '"role"', '"type"', '"name"', '"object"'})
+#: What learning costs, counted in chunks that were spared the full reading: a look at the tokens, a new function. A
+#: stream begins with some credit, and when it has none it is read in full until forms have earned more.
+_LOOK, _MAKE, _CREDIT = 4, 60, 400
+#: Shapes of one stream; one of three choices has three, one of reasoning and text two.
+_FEW = 8
+
+_ARGUMENTS = "choices.0.delta.tool_calls.0.function.arguments"
+#: Where the text of a chunk may be, and how to get it from a delta.
+_TEXTS: dict[str, Callable[[Any], str]] = {
+    "choices.0.delta.content": attrgetter("content"),
+    "choices.0.delta.reasoning_content": attrgetter("reasoning_content"),
+    _ARGUMENTS: lambda delta: delta.tool_calls[0].function.arguments,
+}
+#: Where else a hole may be without the answer so far taking in more than the text and the usage.
+_OF_NO_ACCOUNT = re.compile(
+    r"id|created|usage\..*|_extra\.(obfuscation|p)|choices\.0\.delta\._extra\.(reasoning|readings\..*)"
+)
+#: Lists of pieces in a delta, each of which is taken in.
+_PIECED = ("reasoning_details", "content_blocks")
+
+Reader = Callable[[str], Any]
+
+
+@define(eq=False)
+class _Shape:
+    """Chunks with the same keys and the same kinds of values.
+
+    Attributes:
+        tokens: The JSON text of one of them, cut at its values.
+        holes: The numbers of the tokens that were seen to differ.
+        read: The function that was written for it.
+        is_call: Whether it holds the arguments of a tool call.
+    """
+
+    tokens: list[str]
+    holes: set[int] = field(factory=set)
+    read: Reader | None = None
+    is_call: bool = False
+
+
+class Forms:
+    """The forms of one stream.
+
+    Args:
+        structure: Reads a decoded chunk in full.
+    """
+
+    def __init__(self, structure: Callable[[Any, Any], ChatCompletionChunk]) -> None:
+        self._structure = structure
+        self._shapes: dict[str, _Shape] = {}
+        self._readers: list[Reader] = []  # the one that served last first
+        self._credit = _CREDIT
+
+    def read(self, data: str) -> ChatCompletionChunk | None:
+        """The chunk that ``data`` is; ``None`` when it has to be read in full."""
+        for number, read in enumerate(self._readers):
+            chunk: ChatCompletionChunk | None = read(data)
+            if chunk is not None:
+                self._credit += 1
+                if number:
+                    self._readers.insert(0, self._readers.pop(number))
+                return chunk
+        return None
+
+    def learn(self, data: str, chunk: ChatCompletionChunk, grower: Callable[[], Callable[[str], object]]) -> None:
+        """Take in a chunk that was read in full.
+
+        Args:
+            data: Its JSON text.
+            chunk: What was made of it.
+            grower: Gives what has to be told the piece of arguments in each chunk like this one, if there is one.
+        """
+        if self._credit < _LOOK or not _is_plain(chunk):
+            return
+        self._credit -= _LOOK
+        tokens = _TOKEN.findall(data)
+        key = _key_of(tokens)
+        shape = self._shapes.get(key)
+        if shape is None:
+            if len(self._shapes) < _FEW and "".join(tokens) == data:
+                self._shapes[key] = _Shape(tokens, is_call=bool(chunk.choices[0].delta.tool_calls))
+            return
+        differing = {at for at, token in enumerate(tokens) if token != shape.tokens[at]}
+        if differing <= shape.holes or self._credit < _MAKE:
+            return
+        self._credit -= _MAKE
+        shape.holes |= differing
+        self._drop(shape)
+        try:
+            shape.read = self._reader(shape, data, chunk, grower)
+        except NotToBeLearnt:
+            return
+        self._readers.insert(0, shape.read)
+
+    def forget_calls(self) -> None:
+        """Forget the forms of arguments: from now on they may belong to another tool call."""
+        for key, shape in list(self._shapes.items()):
+            if shape.is_call:
+                self._drop(shape)
+                del self._shapes[key]
+
+    def _drop(self, shape: _Shape) -> None:
+        if shape.read is not None:
+            self._readers.remove(shape.read)
+            shape.read = None
+
+    def _reader(
+        self, shape: _Shape, data: str, chunk: ChatCompletionChunk, grower: Callable[[], Callable[[str], object]]
+    ) -> Reader:
+        """The function for a shape, proved."""
+        holes = sorted(shape.holes)
+        probes = [Probe(shape.tokens[at], number) for number, at in enumerate(holes)]
+        edges = [0, *(edge for at in holes for edge in (at, at + 1)), len(shape.tokens)]
+        fixed = ["".join(shape.tokens[start:end]) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+        probe = (
+            "".join(part for pair in zip(fixed, (p.text for p in probes), strict=False) for part in pair) + fixed[-1]
+        )
+        texts = [probe, "".join(shape.tokens), data]
+        wanted = [self._structure(jsontext.loads(text), ChatCompletionChunk) for text in texts]
+        if _look(wanted[-1]) != _look(chunk):  # it depended on what came before
+            raise NotToBeLearnt
+        draft = ReaderDraft(wanted[0], fixed, probes, _ARGUMENTS if shape.is_call else "")
+        trial = draft.make(lambda text: None)
+        for text, thing in zip(texts, wanted, strict=True):
+            found = trial(text)
+            # It may say that a text has to be read in full, but for the probe's.
+            if (found is None and text is probe) or (found is not None and _look(found) != _look(thing)):
+                raise NotToBeLearnt
+        _mark(draft, wanted[0])
+        return draft.make(grower())
+
+
+def _key_of(tokens: list[str]) -> str:
+    """What shapes are told apart by: the text without the values that may be holes, but with their kinds."""
+    parts = []
+    for at, (token, following) in enumerate(zip(tokens, [*tokens[1:], ""], strict=True)):
+        is_value = token[0] in '"-0123456789' and not (token[0] == '"' and following.lstrip().startswith(":"))
+        if not is_value or (at > 1 and tokens[at - 2] in _FIXED):
+            parts.append(token)
+        else:
+            parts.append('"' if token[0] == '"' else "0" if token.lstrip("-").isdigit() else "0.0")
+    return "".join(parts)
+
+
+def _mark(draft: ReaderDraft, chunk: ChatCompletionChunk) -> None:
+    """Tell the answer so far how little there is to take in, where nothing but the text counts."""
+    delta = chunk.choices[0].delta
+    landed = {path for paths in draft.landed.values() for path in paths}
+    texts = landed & _TEXTS.keys()
+    rest = [path for path in landed - texts if not _OF_NO_ACCOUNT.fullmatch(path)]
+    takes_more = delta.refusal or chunk.choices[0].logprobs or any(name in (delta._extra or ()) for name in _PIECED)
+    said = [delta.content, delta.reasoning_content, delta.tool_calls]
+    if draft.shared is not None and len(texts) == 1 and not rest and not takes_more and sum(map(bool, said)) == 1:
+        draft.shared.text = _TEXTS[texts.pop()]
+
+
+def _is_plain(chunk: ChatCompletionChunk) -> bool:
+    """Whether a chunk is of a kind that does not change how those behind it are read."""
+    if len(chunk.choices) != 1 or chunk.moderation is not None:
+        return False
+    choice = chunk.choices[0]
+    delta = choice.delta
+    if choice.finish_reason is not None or delta.function_call or delta.annotations or delta.audio:
+        return False
+    if "message" in (choice._extra or ()):
+        return False
+    for call in delta.tool_calls or ():
+        if call.id or call.index is None or call.function is None or call.function.name or call.custom:
+            return False
+    return delta.tool_calls is None or len(delta.tool_calls) == 1
+
+
+def _look(thing: Any) -> Any:
+    """Everything of a wire object, to be compared."""
+    if isinstance(thing, list | tuple):
+        return thing.__class__, [_look(item) for item in thing]
+    if not isinstance(thing, WireType):
+        return thing.__class__, thing
+    extra = thing._extra or {}
+    unknown = {name: value for name, value in extra.items() if name not in wire_names(type(thing))}
+    if isinstance(extra, Extra) or not thing._is_short_lived:
+        unknown = dict(extra)
+    return type(thing), [_look(getattr(thing, name)) for name in wire_names(type(thing))], unknown, thing.readings
