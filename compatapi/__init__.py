@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from compatapi.convert import from_json as from_json
     from compatapi.convert import to_dict as to_dict
     from compatapi.convert import to_json as to_json
+    from compatapi.decoding import StreamDecoder as StreamDecoder
     from compatapi.dialects import Dialect as Dialect
     from compatapi.dialects.base import Provider as Provider
     from compatapi.errors import *  # noqa: F403
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from compatapi.service_types import Model as Model
     from compatapi.stats import Stats as Stats
     from compatapi.stream import ChatStream as ChatStream
-    from compatapi.stream import StreamDecoder as StreamDecoder
 
 __version__ = "0.1.0"
 
@@ -85,7 +85,8 @@ _MODULES = {
     "retry": ["RetryEvent"],
     "service_types": ["Embedding", "EmbeddingRequest", "EmbeddingResponse", "Model"],
     "stats": ["Stats"],
-    "stream": ["ChatStream", "StreamDecoder"],
+    "decoding": ["StreamDecoder"],
+    "stream": ["ChatStream"],
 }  # fmt: skip
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -11,6 +11,7 @@ from attrs import evolve, field, fields_dict, frozen
 from compatapi.call import Call, Timeouts
 from compatapi.callbacks import Callbacks, Teller, last_word
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ToolCall, Usage
+from compatapi.decoding import StreamDecoder
 from compatapi.dialects import get_dialect
 from compatapi.dialects.base import Dialect, Provider
 from compatapi.dialects.thinktags import split_completion
@@ -22,7 +23,7 @@ from compatapi.retry import RetryEvent, RetryPolicy
 from compatapi.sender import Sender, read_all
 from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
 from compatapi.stats import Stats
-from compatapi.stream import ChatStream, StreamDecoder
+from compatapi.stream import ChatStream
 from compatapi.transport import Transport
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, Message
 from compatapi.convert import from_dict
+from compatapi.decoding import StreamDecoder
 from compatapi.dialects import get_dialect
 from compatapi.errors import CompatAPIError
 from compatapi.http_types import Limits
-from compatapi.stream import StreamDecoder
 from helpers import COMB, cut
 
 Result = TypeVar("Result")

@@ -6,6 +6,7 @@ import pytest
 
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChunkChoice, Delta
 from compatapi.convert import from_json
+from compatapi.decoding import StreamDecoder
 from compatapi.errors import (
     ConfigError,
     ConnectionLost,
@@ -16,7 +17,7 @@ from compatapi.errors import (
 )
 from compatapi.formats import FORMATS, iter_chunks, iter_json, iter_ndjson, iter_sse
 from compatapi.http_types import HttpResponse
-from compatapi.stream import ChatStream, StreamDecoder
+from compatapi.stream import ChatStream
 from streams import REQUEST, body, call, chunk, part, read, say, sse, stop, usage_of
 
 HELLO = [say("Hel"), say("lo"), stop(usage={"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5})]

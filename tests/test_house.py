@@ -25,11 +25,16 @@ STOREYS = (
     ("dialects.fields", "dialects.base"),
     ("dialects.*",),  # each of the wire formats
     ("dialects",),
-    ("testing",),
-    ("providers", "stream", "connections", "callbacks"),
-    ("transport", "handle", "resolve", "formats"),
+    # The front door of the tests' servers imports nothing; the rooms of the demonstration serve a row of the providers.
+    ("testing", "testing.http1", "testing.script", "testing.connection", "testing.http_server", "testing.playbook"),
+    ("testing.answers", "testing.chat", "testing.chat_script", "testing.faults", "testing.services"),
+    ("testing.demo", "testing.demo_answers", "testing.demo_texts"),
+    ("providers", "decoding", "connections", "callbacks"),
+    ("transport", "stream", "resolve", "formats"),
+    ("handle",),
     ("sender", "gui"),
     ("client",),
+    ("testing.*", "testing.services.*"),  # the other rooms
     ("cli", "__main__"),
 )
 HEIGHT = {name: height for height, names in enumerate(STOREYS) for name in names}
@@ -42,11 +47,11 @@ SOURCES = {
 
 def storey(module: str) -> int:
     """The storey of a module; the files of a package that has one share it."""
-    if module.startswith("dialects.") and module not in HEIGHT:
-        return HEIGHT["dialects.*"]
     while module not in HEIGHT:
         assert "." in module, f"{module} has no place in the house"
         module = module.rpartition(".")[0]
+        if f"{module}.*" in HEIGHT:
+            return HEIGHT[f"{module}.*"]
     return HEIGHT[module]
 
 

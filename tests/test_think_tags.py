@@ -12,11 +12,11 @@ from calls import hard_limit  # noqa: F401
 from compatapi import ChatCompletionRequest, Client, Message, Timeouts
 from compatapi.chat_types import ChatCompletionChunk
 from compatapi.convert import from_json, to_dict, to_json
+from compatapi.decoding import StreamDecoder
 from compatapi.dialects.openai import OpenAIChunkDecoder, OpenAIDialect
 from compatapi.dialects.thinktags import split_completion
 from compatapi.errors import ConnectionLost, DecodeError, IncompleteStreamError, RequestTimeout, StreamError
 from compatapi.providers import get_provider
-from compatapi.stream import StreamDecoder
 from compatapi.testing import Reply, ScriptedServer, StreamReply
 from streams import REQUEST, body, call, calls_of, event, part, read, run, say, sse, stop
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from compatapi import jsontext
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
+from compatapi.decoding import StreamDecoder
 from compatapi.dialects import DIALECTS
 from compatapi.dialects.base import Dialect
 from compatapi.dialects.openai import OpenAIDialect
 from compatapi.errors import ConfigError, DecodeError
 from compatapi.framing import NDJSONDecoder, SSEDecoder
-from compatapi.stream import StreamDecoder
 
 __all__ = ["READERS", "ChunkReader", "guess_format", "iter_chunks"]
 

@@ -13,7 +13,7 @@ import pytest
 from google import genai
 
 from compatapi.chat_types import ChatCompletionRequest
-from compatapi.stream import StreamDecoder
+from compatapi.decoding import StreamDecoder
 from compatapi.testing import Reply, ScriptedServer
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
