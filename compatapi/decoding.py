@@ -183,12 +183,9 @@ class StreamDecoder:
         return self._framing.take(data)
 
     def _decode(self, events: Iterable[str | Frame], is_tail: bool = False) -> Iterator[ChatCompletionChunk]:
-        decoder, known, watch, answer = self._decoder, self._known, self._end.add, self._answer
+        decoder, known, watch, answer, count = self._decoder, self._known, self._end.add, self._answer, self.events
         try:
-            for event in events:
-                if decoder.done:
-                    return
-                self.events += 1
+            for count, event in enumerate(events, count + 1):  # noqa: B020 - the number of the last one
                 if isinstance(event, str):
                     made = known(event)
                     if made is not None:  # nothing of its kind is new to the rule of the end
@@ -197,17 +194,22 @@ class StreamDecoder:
                         yield made
                         continue
                     event = Frame(event)
+                self.events = count
                 for chunk in decoder.decode(event):
                     watch(chunk)
                     if answer is not None:
                         answer.take(chunk)
                     yield chunk
-            if self._framing.failed is not None and not decoder.done:
+                if decoder.done:
+                    return
+            if self._framing.failed is not None:
                 raise self._framing.failed
         except CompatAPIError as error:
             if is_tail:
                 raise
             yield from self._fail(error)
+        finally:
+            self.events = count
 
     def _look_at_head(self, data: bytes) -> bytes:
         """Tell by its first character whether the body is a stream (rule 42); the media type often lies."""

@@ -22,6 +22,9 @@ __all__ = ["Frame", "NDJSONDecoder", "SSEDecoder"]
 #: Bytes. Base64 audio, log probabilities and encrypted reasoning come as lines of several MiB.
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 
+#: Bytes from which on it pays to look at all events at once.
+_MANY = 2048
+
 _BOM = b"\xef\xbb\xbf"
 _DIGITS = frozenset(b"0123456789")
 
@@ -55,12 +58,16 @@ class _Lines:
         self._after_cr = False
         self._start: bytes | None = b""  # what may still become a byte order mark; None once that is decided
 
-    def split(self, data: bytes) -> list[bytes]:
-        """The lines that ``data`` completes, without their ends."""
+    def unify(self, data: bytes) -> bytes:
+        """The bytes without a mark at the very start, and with LF for each end of a line. Every byte goes here once."""
         if self._start is not None:
             data = self._without_bom(data)
         if self._lone_cr and data and (self._after_cr or b"\r" in data):
             data = self._unify_ends(data)
+        return data
+
+    def split(self, data: bytes) -> list[bytes]:
+        """The lines that unified bytes complete, without their ends."""
         lines = data.split(b"\n")
         last = lines.pop()
         if lines and self.rest:
@@ -130,9 +137,39 @@ class SSEDecoder:
 
     def take(self, data: bytes) -> list[str | Frame]:
         """The same, but of an event that has nothing but data the data alone, since most are so."""
+        self._check()
+        events: list[str | Frame] = []
+        data = self._lines.unify(data)
+        first, last = data.find(b"\n\n") + 2, data.rfind(b"\n\n")
+        if not _MANY < last - first < self._lines.limit:
+            self._take_lines(data, events)
+        elif self._take_lines(data[:first], events) and (
+            self._take_plain(data[first:last], events) or self._take_lines(data[first : last + 2], events)
+        ):
+            self._take_lines(data[last + 2 :], events)
+        if self.failed is not None:
+            self._data, self._lines.rest = None, bytearray()
+            if not events:
+                raise self.failed
+        return events
+
+    def _check(self) -> None:
         if self.failed is not None:
             raise self.failed
-        events: list[str | Frame] = []
+
+    def _take_plain(self, data: bytes, events: list[str | Frame]) -> bool:
+        """Take many events at once, if each of them is one line of data and nothing else; False if not."""
+        if self._told or self._event or self._data is not None or self._lines.rest or not data.startswith(b"data: "):
+            return False
+        text = data.decode("utf-8", "replace")
+        found = text[6:].split("\n\ndata: ")
+        if text.count("\n") != 2 * len(found) - 2:
+            return False
+        events += found
+        return True
+
+    def _take_lines(self, data: bytes, events: list[str | Frame]) -> bool:
+        """Take bytes line by line; False if an event is too large."""
         limit, held = self._lines.limit, self._data
         may_be_too_large = len(data) + len(self._lines.rest) > limit
         for line in self._lines.split(data):
@@ -158,11 +195,7 @@ class SSEDecoder:
         if len(self._lines.rest) + (0 if held is None else len(held)) > limit:
             self.failed = _too_large(limit)
         self._data = held
-        if self.failed is not None:
-            self._data, self._lines.rest = None, bytearray()
-            if not events:
-                raise self.failed
-        return events
+        return self.failed is None
 
     def close(self) -> list[Frame]:
         """Say that the input ended. Always empty: what no blank line ended is dropped (rule 28), see `unfinished`.
@@ -170,8 +203,7 @@ class SSEDecoder:
         Raises:
             DecodeError: The error of an earlier `feed`, again.
         """
-        if self.failed is not None:
-            raise self.failed
+        self._check()
         return []
 
     @property
@@ -246,7 +278,7 @@ class NDJSONDecoder:
             raise self.failed
         lines: list[str] = []
         try:
-            for line in self._lines.split(data):
+            for line in self._lines.split(self._lines.unify(data)):
                 if text := line.strip():
                     lines.append(self._text(text))
             if len(self._lines.rest) > self._lines.limit:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compatapi import framing
 from compatapi.errors import CompatAPIError
 from compatapi.framing import Frame, NDJSONDecoder, SSEDecoder
 from helpers import RECORDINGS, cut, decode_every_way, drain, outcome
@@ -30,7 +31,17 @@ TOKENS = [
     *("\u2028".encode(), "\u0085".encode(), "٣".encode(), b"\x0b", b"\x0c", b"\x1c"),
 ]
 tricky = st.lists(st.sampled_from(TOKENS), max_size=40).map(b"".join)
-FIELDS = [b"data: x\n", b"data:\r", b"event: x\r\n", b"id: 1\n", b"retry: 15\n", b":\n", b"\r"]
+FIELDS = [
+    b"data: x\n\n",
+    b"data: \xc3\n\n",
+    b"data: x\n",
+    b"data:\r",
+    b"event: x\r\n",
+    b"id: 1\n",
+    b"retry: 15\n",
+    b":\n",
+    b"\r",
+]
 eventful = st.lists(st.sampled_from(FIELDS + TOKENS), max_size=40).map(b"".join)
 anything = st.one_of(tricky, eventful, st.binary(max_size=120))
 thorough = settings(max_examples=400, deadline=None)
@@ -117,11 +128,13 @@ class Reference:
 
 
 @thorough
-@given(cut_anywhere(anything))
-def test_sse_agrees_with_the_standard(pieces):
-    """On any input at any cuts frames, id, time and unfinished event are the reference's."""
+@given(cut_anywhere(anything), st.sampled_from([-1, 1 << 20]))
+def test_sse_agrees_with_the_standard(pieces, many):
+    """On any input at any cuts frames, id, time and unfinished event are the reference's, at once and line by line."""
     decoder, reference = SSEDecoder(), Reference(b"".join(pieces))
-    frames = [frame for piece in pieces for frame in decoder.feed(piece)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(framing, "_MANY", many)
+        frames = [frame for piece in pieces for frame in decoder.feed(piece)]
     assert reference.frames == frames
     assert (reference.last_event_id, reference.retry) == (decoder.last_event_id, decoder.retry)
     assert [] == decoder.close()

@@ -220,10 +220,7 @@ class OpenAIChunkDecoder:
         self._details: dict[tuple[int, str, str], str | None] = {}
         self._joined = False
         self._forms = Forms(self._structure)
-
-    def known(self, data: str) -> ChatCompletionChunk | None:
-        """The chunk that the data of an event is, if a form for it was learnt; else the event has to be decoded."""
-        return None if self._halves else self._forms.read(data)
+        self.known = self._forms.read
 
     def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
         """The chunks of one frame."""
@@ -275,6 +272,7 @@ class OpenAIChunkDecoder:
                     text = self._halves.pop(place, "") + text
                     if "\ud800" <= text[-1] <= "\udbff":
                         self._halves[place], text = text[-1], text[:-1]
+                        self._forms.forget()  # the next piece has to be read in full, whatever its form
                     delta[name] = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return jsontext.mend_halves(value)
 
@@ -351,7 +349,7 @@ class OpenAIChunkDecoder:
             if fragment.index != slot:
                 fragment.set_reading("index", slot)
             if fragment.id or name_of(fragment):
-                self._forms.forget_calls()
+                self._forms.forget(only_calls=True)
             call = slots.calls[slot]
             if not call.id and call.name:
                 call.id = new_call_id()

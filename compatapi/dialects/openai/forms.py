@@ -49,6 +49,10 @@ _PIECED = ("reasoning_details", "content_blocks")
 Reader = Callable[[str], Any]
 
 
+def _nothing(data: str) -> None:
+    """What is known before anything was learnt."""
+
+
 @define(eq=False)
 class _Shape:
     """Chunks with the same keys and the same kinds of values.
@@ -76,19 +80,23 @@ class Forms:
     def __init__(self, structure: Callable[[Any, Any], ChatCompletionChunk]) -> None:
         self._structure = structure
         self._shapes: dict[str, _Shape] = {}
-        self._readers: list[Reader] = []  # the one that served last first
+        self._first: Reader = _nothing  # the one that served last
+        self._others: list[Reader] = []
         self._credit = _CREDIT
 
     def read(self, data: str) -> ChatCompletionChunk | None:
         """The chunk that ``data`` is; ``None`` when it has to be read in full."""
-        for number, read in enumerate(self._readers):
-            chunk: ChatCompletionChunk | None = read(data)
-            if chunk is not None:
-                self._credit += 1
-                if number:
-                    self._readers.insert(0, self._readers.pop(number))
-                return chunk
-        return None
+        chunk: ChatCompletionChunk | None = self._first(data)
+        if chunk is None:
+            for read in self._others:
+                chunk = read(data)
+                if chunk is not None:
+                    self._put_first(read)
+                    break
+            else:
+                return None
+        self._credit += 1
+        return chunk
 
     def learn(self, data: str, chunk: ChatCompletionChunk, grower: Callable[[], Callable[[str], object]]) -> None:
         """Take in a chunk that was read in full.
@@ -118,18 +126,23 @@ class Forms:
             shape.read = self._reader(shape, data, chunk, grower)
         except NotToBeLearnt:
             return
-        self._readers.insert(0, shape.read)
+        self._put_first(shape.read)
 
-    def forget_calls(self) -> None:
-        """Forget the forms of arguments: from now on they may belong to another tool call."""
+    def forget(self, *, only_calls: bool = False) -> None:
+        """Forget all forms, or those of arguments: what is like them may have to be read otherwise from now on."""
         for key, shape in list(self._shapes.items()):
-            if shape.is_call:
+            if shape.is_call or not only_calls:
                 self._drop(shape)
                 del self._shapes[key]
 
+    def _put_first(self, read: Reader) -> None:
+        self._others = [other for other in (self._first, *self._others) if other not in (read, _nothing)]
+        self._first = read
+
     def _drop(self, shape: _Shape) -> None:
         if shape.read is not None:
-            self._readers.remove(shape.read)
+            self._others = [other for other in (self._first, *self._others) if other not in (shape.read, _nothing)]
+            self._first = _nothing
             shape.read = None
 
     def _reader(
