@@ -11,6 +11,7 @@ import binascii
 import copy
 import threading
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from attrs import define, field
@@ -180,6 +181,17 @@ class EndTracker:
         return bool(self._spoken)
 
 
+#: Where the text of a chunk may be: how to get it from a delta, and what takes it in.
+TEXTS: dict[str, tuple[Callable[[Any], str | None], Callable[[_ChoiceSoFar], Callable[[str], object]]]] = {
+    "content": (attrgetter("content"), lambda so_far: so_far.content.append),
+    "reasoning_content": (attrgetter("reasoning_content"), lambda so_far: so_far.reasoning.append),
+    "tool_calls.0.function.arguments": (
+        lambda delta: delta.tool_calls[0].function.arguments,
+        lambda so_far: so_far.slots.grower(),
+    ),
+}
+
+
 class Accumulator:
     """Chunks in, the answer so far out.
 
@@ -194,7 +206,7 @@ class Accumulator:
         self._missing: tuple[str, ...] = ("id", "created", "model", "system_fingerprint")
         self._extras = extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)()
         self._form: SharedFields | None = None  # of the last chunk, if one more of its kind can be taken the short way
-        self._text_of: Callable[[Any], str] = str
+        self._text_of: Callable[[Any], str | None] = str
         self._take_text: Callable[[str], object] = str
         self._version = 0
         self._built_version = 0
@@ -207,21 +219,16 @@ class Accumulator:
         form = choices[0]._extra if choices else None
         if form is None or form is not self._form:
             self.add(chunk)
-            if isinstance(form, SharedFields) and form.text is not None:
-                self._form, self._text_of = form, form.text
-                self._take_text = self._place_of_text(choices[0])
+            if isinstance(form, SharedFields) and form.text:
+                self._form, so_far = form, self._choices[choices[0].index]
+                self._text_of, place = TEXTS[form.text]
+                self._take_text = place(so_far)
             return
-        self._take_text(self._text_of(choices[0].delta))
+        if text := self._text_of(choices[0].delta):
+            self._take_text(text)
         self._version += 1
         if chunk.usage is not None and has_counts(chunk.usage):
             self.usage = chunk.usage
-
-    def _place_of_text(self, choice: ChunkChoice) -> Callable[[str], object]:
-        """Where the text of the next chunk goes, if it is one like the last."""
-        so_far, delta = self._choices[choice.index], choice.delta
-        if delta.tool_calls:
-            return so_far.slots.grower()
-        return (so_far.content if delta.content else so_far.reasoning).append
 
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take the next chunk."""

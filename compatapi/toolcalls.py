@@ -96,7 +96,8 @@ class ToolCallSlots:
         slot, take = self._last, self.calls[self._last].arguments.append
 
         def grow(arguments: str) -> None:
-            take(arguments)
+            if arguments:
+                take(arguments)
             self._last = slot
 
         return grow

@@ -33,15 +33,14 @@ class SharedFields(dict[str, Any]):
     """The unknown fields of many objects that were read by one form.
 
     Attributes:
-        text: Gives the text of a delta, if nothing but it and what is of no account tells the chunks of the form apart.
+        text: The path of the one text by which the chunks of the form differ, if nothing else in them is of account.
     """
 
     __slots__ = ("text",)
-    text: Callable[[Any], str] | None
 
     def __init__(self, items: Mapping[str, Any]) -> None:
         super().__init__(items)
-        self.text = None
+        self.text = ""
 
 
 @define(eq=False, repr=False)

@@ -8,7 +8,7 @@ puts what it reads. The text of the function depends on the kind of form alone, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -64,7 +64,7 @@ class Probe:
 def read_string(raw: str) -> str | None:
     """What the characters between two quotes of a JSON text mean; ``None`` if they are none or not simply so."""
     if "\\" not in raw:
-        return raw if raw and min(raw) >= " " and '"' not in raw else None
+        return raw if min(raw, default=" ") >= " " and '"' not in raw else None
     if "\\ud" in raw or "\\uD" in raw:  # it may be half of a pair
         return None
     try:
@@ -91,6 +91,7 @@ class ReaderDraft:
         fixed: The parts of the text around the holes, one more than there are holes.
         probes: What stands in the holes.
         told: The path of an attribute whose text the function tells to ``tell`` (see `make`).
+        may_be_empty: The names of holes in which an empty string may stand.
 
     Attributes:
         landed: The paths at which each hole was found, with dots.
@@ -100,14 +101,21 @@ class ReaderDraft:
         NotToBeLearnt: Something in it cannot be made in this way.
     """
 
-    def __init__(self, thing: WireType, fixed: Sequence[str], probes: Sequence[Probe], told: str) -> None:
+    def __init__(
+        self,
+        thing: WireType,
+        fixed: Sequence[str],
+        probes: Sequence[Probe],
+        told: str,
+        may_be_empty: Collection[str],
+    ) -> None:
         self._lines: list[str] = []
         self._constants: list[Any] = []
         self._probes = {(probe.value.__class__, probe.value): probe for probe in probes}
         self._told = told
         self.shared: SharedFields | None = None
         self.landed: dict[str, set[str]] = {probe.name: set() for probe in probes}
-        self._match(fixed, probes)
+        self._match(fixed, probes, may_be_empty)
         self._add(f"return {self._build(thing, '')}")
         if not all(self.landed.values()):  # the objects do not show what it means
             raise NotToBeLearnt
@@ -130,7 +138,7 @@ class ReaderDraft:
         self._constants.append(value)
         return f"c{len(self._constants) - 1}"
 
-    def _match(self, fixed: Sequence[str], probes: Sequence[Probe]) -> None:
+    def _match(self, fixed: Sequence[str], probes: Sequence[Probe], may_be_empty: Collection[str]) -> None:
         # The quotes of a string belong to the fixed parts.
         parts, is_string = list(fixed), [isinstance(probe.value, str) for probe in probes]
         for number, quoted in enumerate(is_string):
@@ -153,10 +161,9 @@ class ReaderDraft:
                 )
             self._add(f"{name} = data[at:end]")
             if is_string[number]:
-                # An empty one may mean something else than one that says something.
                 self._add(
                     rf"""if not {name}.isprintable() or '"' in {name} or '\\' in {name}: {name} = string({name})""",
-                    f"if not {name}: return None",
+                    f"if {name} is None: return None" if name in may_be_empty else f"if not {name}: return None",
                 )
             else:
                 plain = f"{name}.isdigit() and {name}.isascii() and {name}[0] != '0' and len({name}) < 19"

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any
 
 from attrs import define, field
 
 from compatapi import jsontext
+from compatapi.accumulate import TEXTS
 from compatapi.chat_types import ChatCompletionChunk
 from compatapi.dialects.openai.formcode import NotToBeLearnt, Probe, ReaderDraft
 from compatapi.wire import Extra, WireType, wire_names
@@ -32,13 +32,9 @@ _LOOK, _MAKE, _CREDIT = 4, 60, 400
 #: Shapes of one stream; one of three choices has three, one of reasoning and text two.
 _FEW = 8
 
-_ARGUMENTS = "choices.0.delta.tool_calls.0.function.arguments"
-#: Where the text of a chunk may be, and how to get it from a delta.
-_TEXTS: dict[str, Callable[[Any], str]] = {
-    "choices.0.delta.content": attrgetter("content"),
-    "choices.0.delta.reasoning_content": attrgetter("reasoning_content"),
-    _ARGUMENTS: lambda delta: delta.tool_calls[0].function.arguments,
-}
+_DELTA, _ARGUMENTS = "choices.0.delta.", "tool_calls.0.function.arguments"
+#: Values that are guessed to be holes where two chunks of a shape do not differ at all.
+_GUESSED = frozenset({'"content"', '"reasoning_content"', '"reasoning"', '"arguments"'})
 #: Where else a hole may be without the answer so far taking in more than the text and the usage.
 _OF_NO_ACCOUNT = re.compile(
     r"id|created|usage\..*|_extra\.(obfuscation|p)|choices\.0\.delta\._extra\.(reasoning|readings\..*)"
@@ -117,6 +113,8 @@ class Forms:
                 self._shapes[key] = _Shape(tokens, is_call=bool(chunk.choices[0].delta.tool_calls))
             return
         differing = {at for at, token in enumerate(tokens) if token != shape.tokens[at]}
+        if not differing and not shape.holes:
+            differing = {at for at, token in enumerate(tokens) if token[0] == '"' and _name(tokens, at) in _GUESSED}
         if differing <= shape.holes or self._credit < _MAKE:
             return
         self._credit -= _MAKE
@@ -153,22 +151,37 @@ class Forms:
         probes = [Probe(shape.tokens[at], number) for number, at in enumerate(holes)]
         edges = [0, *(edge for at in holes for edge in (at, at + 1)), len(shape.tokens)]
         fixed = ["".join(shape.tokens[start:end]) for start, end in zip(edges[::2], edges[1::2], strict=True)]
-        probe = (
-            "".join(part for pair in zip(fixed, (p.text for p in probes), strict=False) for part in pair) + fixed[-1]
-        )
-        texts = [probe, "".join(shape.tokens), data]
-        wanted = [self._structure(jsontext.loads(text), ChatCompletionChunk) for text in texts]
-        if _look(wanted[-1]) != _look(chunk):  # it depended on what came before
+        told = _DELTA + _ARGUMENTS if shape.is_call else ""
+
+        def read(text: str) -> ChatCompletionChunk:
+            return self._structure(jsontext.loads(text), ChatCompletionChunk)
+
+        def filled(empty: Probe | None = None) -> str:
+            values = ['""' if probe is empty else probe.text for probe in probes]
+            return "".join(part for pair in zip(fixed, values, strict=False) for part in pair) + fixed[-1]
+
+        if _look(read(data)) != _look(chunk):  # it depended on what came before
             raise NotToBeLearnt
-        draft = ReaderDraft(wanted[0], fixed, probes, _ARGUMENTS if shape.is_call else "")
-        trial = draft.make(lambda text: None)
-        for text, thing in zip(texts, wanted, strict=True):
-            found = trial(text)
-            # It may say that a text has to be read in full, but for the probe's.
-            if (found is None and text is probe) or (found is not None and _look(found) != _look(thing)):
-                raise NotToBeLearnt
-        _mark(draft, wanted[0])
+        texts = [filled(), "".join(shape.tokens), data]
+        # An empty string may mean something else than one that says something: then it is left to the full reading.
+        trial = ReaderDraft(read(texts[0]), fixed, probes, told, [probe.name for probe in probes]).make(str)
+        empty = [probe.name for probe in probes if _is_alike(trial, read, filled(probe))]
+        draft = ReaderDraft(read(texts[0]), fixed, probes, told, empty)
+        if not _is_alike(draft.make(str), read, *texts):
+            raise NotToBeLearnt
+        _mark(draft, chunk)
         return draft.make(grower())
+
+
+def _is_alike(short: Reader, full: Reader, probe: str, *texts: str) -> bool:
+    """Whether texts come out of both ways to read alike; all but the probe may also be left to the full reading."""
+    found = [(short(text), text) for text in (probe, *texts)]
+    return found[0][0] is not None and all(made is None or _look(made) == _look(full(text)) for made, text in found)
+
+
+def _name(tokens: list[str], at: int) -> str:
+    """The name of the value that a token is; empty if it is none, or stands in a list."""
+    return tokens[at - 2] if at > 1 and tokens[at - 1].strip() == ":" else ""
 
 
 def _key_of(tokens: list[str]) -> str:
@@ -176,7 +189,7 @@ def _key_of(tokens: list[str]) -> str:
     parts = []
     for at, (token, following) in enumerate(zip(tokens, [*tokens[1:], ""], strict=True)):
         is_value = token[0] in '"-0123456789' and not (token[0] == '"' and following.lstrip().startswith(":"))
-        if not is_value or (at > 1 and tokens[at - 2] in _FIXED):
+        if not is_value or _name(tokens, at) in _FIXED:
             parts.append(token)
         else:
             parts.append('"' if token[0] == '"' else "0" if token.lstrip("-").isdigit() else "0.0")
@@ -187,12 +200,12 @@ def _mark(draft: ReaderDraft, chunk: ChatCompletionChunk) -> None:
     """Tell the answer so far how little there is to take in, where nothing but the text counts."""
     delta = chunk.choices[0].delta
     landed = {path for paths in draft.landed.values() for path in paths}
-    texts = landed & _TEXTS.keys()
-    rest = [path for path in landed - texts if not _OF_NO_ACCOUNT.fullmatch(path)]
+    texts = [path for path in TEXTS if _DELTA + path in landed]
+    rest = [path for path in landed if path.removeprefix(_DELTA) not in texts and not _OF_NO_ACCOUNT.fullmatch(path)]
     takes_more = delta.refusal or chunk.choices[0].logprobs or any(name in (delta._extra or ()) for name in _PIECED)
-    said = [delta.content, delta.reasoning_content, delta.tool_calls]
-    if draft.shared is not None and len(texts) == 1 and not rest and not takes_more and sum(map(bool, said)) == 1:
-        draft.shared.text = _TEXTS[texts.pop()]
+    said = [bool(delta.content), bool(delta.reasoning_content), bool(delta.tool_calls)]
+    if draft.shared is not None and len(texts) == 1 and not rest and not takes_more and sum(said) < 2:
+        draft.shared.text = texts[0]
 
 
 def _is_plain(chunk: ChatCompletionChunk) -> bool:
@@ -203,7 +216,7 @@ def _is_plain(chunk: ChatCompletionChunk) -> bool:
     delta = choice.delta
     if choice.finish_reason is not None or delta.function_call or delta.annotations or delta.audio:
         return False
-    if "message" in (choice._extra or ()):
+    if "delta" in choice.readings:
         return False
     for call in delta.tool_calls or ():
         if call.id or call.index is None or call.function is None or call.function.name or call.custom:
