@@ -181,6 +181,7 @@ class EndTracker:
         return bool(self._spoken)
 
 
+_NO_FORM = object()
 #: Where the text of a chunk may be: how to get it from a delta, and what takes it in.
 TEXTS: dict[str, tuple[Callable[[Any], str | None], Callable[[_ChoiceSoFar], Callable[[str], object]]]] = {
     "content": (attrgetter("content"), lambda so_far: so_far.content.append),
@@ -205,40 +206,38 @@ class Accumulator:
         self._fields: dict[str, Any] = {}
         self._missing: tuple[str, ...] = ("id", "created", "model", "system_fingerprint")
         self._extras = extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)()
-        self._form: SharedFields | None = None  # of the last chunk, if one more of its kind can be taken the short way
+        self._form: object = _NO_FORM  # of the last chunk, if one more of its kind can be taken the short way
         self._text_of: Callable[[Any], str | None] = str
         self._take_text: Callable[[str], object] = str
-        self._version = 0
-        self._built_version = 0
+        self._is_new = False  # whether something was added since the answer was built
         self._built = ChatCompletion()
         self._building = threading.Lock()
 
     def take(self, chunk: ChatCompletionChunk) -> None:
         """Take the next chunk just as its decoder made it; a short way where it has nothing new but its text."""
         choices = chunk.choices
-        form = choices[0]._extra if choices else None
-        if form is None or form is not self._form:
-            self.add(chunk)
-            if isinstance(form, SharedFields) and form.text:
-                self._form, so_far = form, self._choices[choices[0].index]
-                self._text_of, place = TEXTS[form.text]
-                self._take_text = place(so_far)
+        if choices and choices[0]._extra is self._form:
+            if text := self._text_of(choices[0].delta):
+                self._take_text(text)
+            self._is_new = True
+            if chunk.usage is not None and has_counts(chunk.usage):
+                self.usage = chunk.usage
             return
-        if text := self._text_of(choices[0].delta):
-            self._take_text(text)
-        self._version += 1
-        if chunk.usage is not None and has_counts(chunk.usage):
-            self.usage = chunk.usage
+        form = choices[0]._extra if choices else None
+        self.add(chunk)
+        if isinstance(form, SharedFields) and form.text:
+            self._text_of, place = TEXTS[form.text]
+            self._form, self._take_text = form, place(self._choices[choices[0].index])
 
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take the next chunk."""
-        self._form = None
+        self._form = _NO_FORM
         for choice in chunk.choices:
             so_far = self._choices.get(choice.index)
             if so_far is None:
                 so_far = self._choices[choice.index] = _ChoiceSoFar(choice.index)
             so_far.add(choice)
-        self._version += 1
+        self._is_new = True
         usage = chunk.usage
         if usage is not None and has_counts(usage):
             self.usage = usage
@@ -248,16 +247,15 @@ class Accumulator:
     def completion(self) -> ChatCompletion:
         """The answer so far; a new object whenever something was added. Any thread may ask."""
         with self._building:
-            version = self._version
-            if version == self._built_version:
+            if not self._is_new:
                 return self._built
+            self._is_new = False  # first, since another thread may add something meanwhile
             self._built = ChatCompletion(
                 **self._fields,
                 choices=[self._choices[index].build() for index in sorted(self._choices)],
                 usage=self.usage,
                 extra=Extra(copy.deepcopy(self._extras.fields)),
             )
-            self._built_version = version
             return self._built
 
     def _add_fields(self, chunk: ChatCompletionChunk) -> None:

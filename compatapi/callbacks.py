@@ -45,18 +45,34 @@ class Callbacks:
     on_error: Callable[[BaseException], object] | None = None
     on_cancelled: Callable[[ChatCompletion], object] | None = None
 
+    @property
+    def wants_chunks_alone(self) -> bool:
+        """Whether the program looks into the chunks by itself."""
+        others = (self.on_text, self.on_reasoning, self.on_tool_call, self.on_usage)
+        return all(other is None for other in others)
+
+
+def _call(function: Callable[[Any], object], argument: Any) -> None:
+    function(argument)
+
 
 class Teller:
     """Tells one stream's chunks to the callbacks of a program.
 
     Args:
         callbacks: What the program wants to be told.
-        run: Calls a callback with its argument, in the place and with the care that the style asks for.
+        run: Calls a callback with its argument, in the place and with the care that the style asks for; left out, at
+            once.
+
+    Attributes:
+        told: What takes each chunk: `tell`, or the program's own function where there is nothing else to do.
     """
 
-    def __init__(self, callbacks: Callbacks, run: Run) -> None:
+    def __init__(self, callbacks: Callbacks, run: Run | None = None) -> None:
         self._callbacks = callbacks
-        self._run = run
+        self._run = run or _call
+        alone = callbacks.on_chunk if run is None and callbacks.wants_chunks_alone else None
+        self.told: Callable[[ChatCompletionChunk], object] = alone or self.tell
         self._calls: dict[int, _WholeCalls] = {}
 
     def tell(self, chunk: ChatCompletionChunk) -> None:

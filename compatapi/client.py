@@ -401,11 +401,12 @@ class Client:
     @staticmethod
     def _tell(stream: ChatStream, callbacks: Callbacks) -> ChatCompletion:
         """The callback style is the iterator, driven by a loop of ours."""
-        teller = Teller(callbacks, lambda function, argument: function(argument))
+        teller = Teller(callbacks)
+        told = teller.told
         with stream:
             try:
                 for chunk in stream:
-                    teller.tell(chunk)
+                    told(chunk)
                 teller.tell_end()
             except StopStream:
                 pass
