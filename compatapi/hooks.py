@@ -112,7 +112,7 @@ def _keep_extra(source: Source, cls: type[WireType]) -> None:
     else:
         known, extra = source.bind("known", frozenset(wire_names(cls))), source.bind("extra", Extra)
         unknown = f"{extra}({{k: x for k, x in data.items() if k not in {known}}})"
-        source.add(f"if not data.keys() <= {known}: setattr_(self, '_extra', {unknown})")
+        source.add(f"if not {known}.issuperset(data): setattr_(self, '_extra', {unknown})")
     apply = source.bind("apply", quirks.apply_readings)
     source.add(f"if readings is not None: {apply}(self, data, readings)")
     if cls in quirks.AFTER:
@@ -163,6 +163,17 @@ def _read_list(
     hook, kind = source.bind("hook", hook_for(item, converter)), source.bind("type", item)
     find = source.bind("locate", locate)
     build = f"[{hook}(x, {kind}) for x in {v}]"
+    if item in PRIMITIVES and not is_tuple:  # bytes of tokens, embeddings: nothing is called, unless one is odd
+        odd = "x.__class__ is not " + (f"{item.__name__}" if item is not float else "float and x.__class__ is not int")
+        source.add(
+            "else:",
+            f"    for x in {v}:",
+            f"        if {odd}:",
+            f"            try: {v} = {build}",
+            f"            except DecodeError as error: raise at_path({find}(error, {hook}, {kind}, {v}), ({name!r},))",
+            "            break",
+        )
+        return
     # Chunks nearly always have one choice; a comprehension costs a function call before Python 3.12.
     build = f"tuple({build})" if is_tuple else f"[{hook}({v}[0], {kind})] if len({v}) == 1 else {build}"
     source.add(
