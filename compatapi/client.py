@@ -17,7 +17,7 @@ from compatapi.dialects.base import Dialect, Provider
 from compatapi.dialects.thinktags import split_completion
 from compatapi.errors import ConfigError, DecodeError, StopStream
 from compatapi.handle import StreamHandle
-from compatapi.http_types import HttpRequest, HttpResponse, Limits, Secret, Target, show_url
+from compatapi.http_types import HttpRequest, HttpResponse, HttpTransport, Limits, Secret, Target, show_url
 from compatapi.resolve import find_base_url, find_key, find_provider, from_environment
 from compatapi.retry import RetryEvent, RetryPolicy
 from compatapi.sender import Sender, read_all
@@ -80,6 +80,9 @@ class Client:
             ``"raise"`` a `compatapi.errors.ConfigError` before anything is sent, or ``"drop"`` it with a line in the
             log.
         limits: How much of an answer is taken in before it is refused.
+        transport: What moves the requests in place of connections, such as a
+            `compatapi.testing.ScriptedTransport`; ``verify``, ``cert`` and ``proxies`` are then its own business. The
+            client closes it, and is not pickled.
 
     Every call takes ``timeouts``, ``max_retries``, ``headers``, ``query``, ``body`` (fields to set in the JSON body;
     ``None`` removes one), ``on_unsupported`` and ``on_retry`` for itself.
@@ -105,6 +108,7 @@ class Client:
         on_retry: Callable[[RetryEvent], object] | None = None,
         on_unsupported: str = "raise",
         limits: Limits | None = None,
+        transport: HttpTransport | None = None,
     ) -> None:
         api_key = Secret(api_key) if isinstance(api_key, str) else api_key  # tracebacks show local variables
         row = find_provider(provider, base_url)
@@ -125,8 +129,9 @@ class Client:
             query={**from_environment(row.query_env), **(query or {})},
             on_unsupported=_check_unsupported(on_unsupported) or "raise",
         )
-        transport = Transport(verify=verify, cert=cert, proxies=proxies)
-        self._sender = Sender(transport, self.dialect, self.limits, self._target.api_key)
+        self._has_own_transport = transport is not None
+        moves: HttpTransport = Transport(verify=verify, cert=cert, proxies=proxies) if transport is None else transport
+        self._sender = Sender(moves, self.dialect, self.limits, self._target.api_key)
         self._closed = False
 
     @property
@@ -141,6 +146,8 @@ class Client:
 
     def __reduce__(self) -> tuple[Any, ...]:
         key_env, from_environment, headers, query, verify, cert, proxies = self._again
+        if self._has_own_transport:
+            raise TypeError("this client has a transport of its own, which is not pickled; make it where it is needed")
         if not from_environment or (key_env is None and self._target.api_key is not None):
             raise TypeError("this client holds a key, which is not pickled; make it with Client(..., key_env=NAME)")
         options = {

@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
 
-__all__ = ["Headers", "HttpRequest", "HttpResponse", "Limits", "Quirks", "Secret", "Target", "ThinkingWords"]
+if TYPE_CHECKING:
+    from compatapi.call import Call
+
+__all__ = [
+    "Headers",
+    "HttpRequest",
+    "HttpResponse",
+    "HttpTransport",
+    "Limits",
+    "Quirks",
+    "Secret",
+    "Target",
+    "ThinkingWords",
+]
 
 #: Response headers that name the request for the server's support, in order of preference.
 _REQUEST_ID_HEADERS = (
@@ -201,6 +214,25 @@ class HttpResponse:
     def media_type(self) -> str:
         """The media type without parameters, in lower case; empty when there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class HttpTransport(Protocol):
+    """What moves requests: `compatapi.transport.Transport`, or what a program gives to its client in its place."""
+
+    def send(self, request: HttpRequest, call: Call) -> HttpResponse:
+        """Send a request and wait for the head of the answer; the body comes as it arrives.
+
+        Whoever waits looks at the call, which may be stopped at any moment by a clock or from another thread.
+
+        Raises:
+            TransportError: The road broke, or a clock of the call ran out.
+            Cancelled: The call was stopped.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close what is idle. Idempotent."""
+        ...
 
 
 @frozen

@@ -17,10 +17,9 @@ from attrs import frozen
 from compatapi.call import Call
 from compatapi.dialects.base import Dialect
 from compatapi.errors import CompatAPIError, ConnectionLost, DecodeError, cut, fill
-from compatapi.http_types import Headers, HttpRequest, HttpResponse, Limits, Secret
+from compatapi.http_types import Headers, HttpRequest, HttpResponse, HttpTransport, Limits, Secret
 from compatapi.retry import RetryEvent, RetryPolicy
 from compatapi.stats import Stats
-from compatapi.transport import Transport
 
 __all__ = ["Sender", "read_all"]
 
@@ -43,7 +42,7 @@ class Sender:
         key: What must not show in an error, although some servers quote the key that they refuse.
     """
 
-    transport: Transport
+    transport: HttpTransport
     dialect: Dialect
     limits: Limits
     key: Secret | None

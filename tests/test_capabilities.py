@@ -24,15 +24,28 @@ from compatapi.accumulate import Accumulator
 from compatapi.chat_types import ChatCompletion
 from compatapi.convert import from_json
 from compatapi.framing import NDJSONDecoder, SSEDecoder
-from six_services import ARGUMENTS, NAME, REASONING, SERVICES, TEXT, USAGE, client_of
+from compatapi.testing import ChatScript, ScriptedServer, StreamReply, render
 
 PAGE = Path(__file__).parents[1] / "docs" / "dialects.md"
+#: What all of them say: reasoning, text, a call, and the tokens of prompt, answer and both.
+REASONING, TEXT, NAME, ARGUMENTS, USAGE = "Look it up.", "One moment.", "weather", '{"city":"Rome"}', (12, 9, 21)
+COUNTS = dict(zip(("prompt_tokens", "completion_tokens", "total_tokens"), USAGE, strict=True))
+SCRIPT = ChatScript(pieces=["One ", "moment."], reasoning=REASONING, tool_calls=[(NAME, ARGUMENTS)], usage=COUNTS)
+#: Where a stream is asked for, by the name of the provider's row.
+PATHS = {
+    "anthropic": "/v1/messages",
+    "dashscope": "/api/v1/services/aigc/text-generation/generation",
+    "gemini": "/v1beta/models/m-1:streamGenerateContent?alt=sse",
+    "hunyuan": "/",
+    "ollama": "/api/chat",
+    "openai": "/v1/chat/completions",
+}
 REQUEST = ChatCompletionRequest(
     "m-1", [Message.user("Is it warm in Rome?")], tools=[Tool.from_schema(NAME, "Tell the weather", {"type": "object"})]
 )
 #: What each service says of its answer, in any style.
 SAID = (TEXT, REASONING, [(NAME, ARGUMENTS)], "tool_calls", USAGE)
-EACH = pytest.mark.parametrize("name", SERVICES)
+EACH = pytest.mark.parametrize("name", PATHS)
 FOUR_EVENTS = ("message_start", "content_block_delta", "message_delta", "message_stop")
 
 
@@ -56,17 +69,29 @@ def joined(chunks):
     return answer.completion
 
 
-def streamed(name, events=None):
+def service():
+    """The server of all of them."""
+    return ScriptedServer(lambda request: SCRIPT)
+
+
+def streamed(name, script=SCRIPT):
     """The chunks of a service, and the stream behind them."""
-    with SERVICES[name].server(events) as server, client_of(name, server) as client:
+    with ScriptedServer(script) as server, server.client(name) as client:
         stream = client.chat_completion_stream(REQUEST)
         return list(stream), stream
 
 
 def written(name, write):
     """What a service says, written in a format."""
-    with SERVICES[name].server() as server, client_of(name, server) as client:
+    with service() as server, server.client(name) as client:
         return b"".join(write(client.chat_completion_stream(REQUEST)))
+
+
+def on_the_wire(name):
+    """The body of a streamed answer of a service."""
+    with service() as server, server.client(name) as client:
+        client.chat_completion_stream(REQUEST, lambda chunk: None)
+        return render(SCRIPT, server.requests[0]).body
 
 
 # --- styles
@@ -107,7 +132,7 @@ def handle(client):
 @pytest.mark.parametrize("style", [blocking, generator, callback, handle], ids=lambda style: style.__name__)
 def test_the_same_answer_in_every_style(name, style):
     """The same question gives equal text, reasoning, tool calls, finish reason and usage, whoever answers and how."""
-    with SERVICES[name].server() as server, client_of(name, server) as client:
+    with service() as server, server.client(name) as client:
         assert SAID == said_in(style(client))
         assert 1 == len(server.requests)
 
@@ -130,14 +155,14 @@ def test_reasoning_text(name):
     """The reasoning comes piece by piece, apart from the text and in front of it."""
     chunks, _ = streamed(name)
     pieces = [(chunk.reasoning, chunk.text) for chunk in chunks if chunk.reasoning or chunk.text]
-    assert [("Look ", ""), ("it up.", ""), ("", "One "), ("", "moment.")] == pieces
+    assert [("Look", ""), (" it", ""), (" up.", ""), ("", "One "), ("", "moment.")] == pieces
 
 
 @EACH
 def test_usage_while_streaming(name):
     """A chunk of the stream has the usage, the completion has it at once, and a callback is told."""
     told, seen = [], []
-    with SERVICES[name].server() as server, client_of(name, server) as client:
+    with service() as server, server.client(name) as client:
         with client.chat_completion_stream(REQUEST) as stream:
             for chunk in stream:
                 if chunk.usage is not None:
@@ -158,10 +183,23 @@ def test_structured_access(name):
     assert ["tool_calls"] == [chunk.finish_reason for chunk in chunks if chunk.finish_reason]
 
 
-@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service.two])
+#: Of each service that gives several answers to one request, the piece of a stream that says one of them.
+CHOICES = {
+    "dashscope": lambda at, text: {
+        "output": {"choices": [{"index": at, "message": {"content": text}, "finish_reason": "stop"}]}
+    },
+    "gemini": lambda at, text: {
+        "candidates": [{"index": at, "content": {"parts": [{"text": text}], "role": "model"}, "finishReason": "STOP"}]
+    },
+    "openai": lambda at, text: {"choices": [{"index": at, "delta": {"content": text}, "finish_reason": "stop"}]},
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
 def test_all_choices(name):
     """A service that gives more than one answer to one request has all of them in the chunks."""
-    chunks, stream = streamed(name, SERVICES[name].two)
+    events = [CHOICES[name](at, text) for at, text in enumerate(("one", "two"))]
+    chunks, stream = streamed(name, StreamReply(events, done=False))
     assert ["one", "two"] == [choice.delta.content for chunk in chunks for choice in chunk.choices]
     assert ["one", "two"] == [choice.message.text for choice in stream.completion.choices]
 
@@ -183,7 +221,8 @@ def test_pure_ollama(name):
 @EACH
 def test_three_formats(name):
     """Whoever answers can be written as JSON, as server-sent events and as lines of JSON, which say the same."""
-    document, events, lines = (written(name, write) for write in (iter_json, iter_sse, iter_ndjson))
+    chunks, _ = streamed(name)  # of one call: some services leave the time to the clock
+    document, events, lines = (b"".join(write(chunks)) for write in (iter_json, iter_sse, iter_ndjson))
     assert SAID == said_in(from_json(ChatCompletion, document))
     assert b"data: [DONE]\n\n" == events[-14:]
     assert 1 == document.count(b"\n") == len(document.splitlines())
@@ -194,7 +233,7 @@ def test_three_formats(name):
 def test_the_four_events_of_anthropic():
     """Each of the four events gives what it says: id and model, pieces of text, finish reason and usage, the end."""
     chunks, stream = streamed("anthropic")
-    assert ("msg_1", "m-1", 12, 1) == (
+    assert ("msg_scripted", "m-1", 12, 1) == (
         chunks[0].id,
         chunks[0].model,
         chunks[0].usage.prompt_tokens,
@@ -203,8 +242,8 @@ def test_the_four_events_of_anthropic():
     assert ["One ", "moment."] == [chunk.text for chunk in chunks if chunk.text]
     assert ("tool_calls", 9) == (chunks[-1].finish_reason, chunks[-1].usage.completion_tokens)
     assert stream.is_complete
-    kinds = [re.match(rb"event: (\w+)", event)[1].decode() for event in SERVICES["anthropic"].events]
-    assert {*FOUR_EVENTS} <= {*kinds}
+    kinds = re.findall(rb"^event: (\w+)", on_the_wire("anthropic"), re.MULTILINE)
+    assert {*FOUR_EVENTS} <= {kind.decode() for kind in kinds}
 
 
 @EACH
@@ -230,36 +269,36 @@ def keys_of(value):
 
 def test_the_pascal_case_of_hunyuan():
     """Every name that goes to Hunyuan and comes from it is PascalCase; every attribute is spelled as for all others."""
-    with SERVICES["hunyuan"].server() as server, client_of("hunyuan", server) as client:
+    with service() as server, server.client("hunyuan") as client:
         assert SAID == said_in(client.chat_completion_stream(REQUEST, lambda chunk: None))
         asked = server.requests[0].json()
-    answered = [json.loads(event.removeprefix(b"data: ")) for event in SERVICES["hunyuan"].events]
+    answered = [json.loads(frame.data) for frame in SSEDecoder().feed(on_the_wire("hunyuan"))]
     assert {"Model", "Messages", "Role", "Content", "Stream", "Tools", "Function"} <= keys_of(asked)
     assert [] == [key for key in keys_of(asked) | keys_of(answered) if not re.fullmatch("([A-Z][a-z]*)+", key)]
 
 
 def test_the_server_sent_events_of_gemini():
     """A stream is asked of Gemini by its own path, as server-sent events; a whole answer by another path."""
-    with SERVICES["gemini"].server() as server, client_of("gemini", server) as client:
+    with service() as server, server.client("gemini") as client:
         assert SAID == said_in(client.chat_completion_stream(REQUEST, lambda chunk: None))
         assert SAID == said_in(client.chat_completion(REQUEST))
         streamed, whole = server.requests
-    assert SERVICES["gemini"].path == streamed.path
+    assert PATHS["gemini"] == streamed.path
     assert ("text/event-stream", "/v1beta/models/m-1:generateContent") == (streamed.headers["accept"], whole.path)
 
 
 @EACH
 def test_each_goes_to_its_own_path(name):
     """A stream is asked for at the path of the service."""
-    with SERVICES[name].server() as server, client_of(name, server) as client:
+    with service() as server, server.client(name) as client:
         client.chat_completion_stream(REQUEST, lambda chunk: None)
-        assert ("POST", SERVICES[name].path) == (server.requests[0].method, server.requests[0].path)
+        assert ("POST", PATHS[name]) == (server.requests[0].method, server.requests[0].path)
 
 
 def test_the_lines_of_ollama_are_no_events():
     """The one service that streams lines of JSON is read by the same call as the others."""
-    frames = NDJSONDecoder().feed(b"".join(SERVICES["ollama"].events))
-    assert [6] * 2 == [len(frames), len(streamed("ollama")[0])]
+    frames = NDJSONDecoder().feed(on_the_wire("ollama"))
+    assert [7] * 2 == [len(frames), len(streamed("ollama")[0])]
 
 
 def test_the_page_has_this_table():

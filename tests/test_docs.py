@@ -71,7 +71,9 @@ def test_every_public_name_is_documented():
 def test_the_names_of_the_servers_for_tests_are_documented():
     """Each name of `compatapi.testing.__all__` but that of the headers is on the page of names."""
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
-    names = re.findall(r"^\.\. auto\w+:: (\w+)$", page.partition("currentmodule:: compatapi.testing")[2], re.MULTILINE)
+    names = re.findall(
+        r"^\.\. (?:auto\w+|py:data):: (\w+)$", page.partition("currentmodule:: compatapi.testing")[2], re.MULTILINE
+    )
     assert sorted({*compatapi.testing.__all__} - {"Headers"}) == sorted(names)
 
 

@@ -27,7 +27,8 @@ STOREYS = (
     ("dialects",),
     # The front door of the tests' servers imports nothing; the rooms of the demonstration serve a row of the providers.
     ("testing", "testing.http1", "testing.script", "testing.connection", "testing.http_server", "testing.playbook"),
-    ("testing.answers", "testing.chat", "testing.chat_script", "testing.faults", "testing.services"),
+    ("testing.answers", "testing.chat", "testing.chat_script", "testing.faults", "testing.sketch"),
+    ("testing.services", "testing.services.base"),
     ("testing.demo", "testing.demo_answers", "testing.demo_texts"),
     ("providers", "decoding", "connections", "callbacks"),
     ("transport", "stream", "resolve", "formats"),

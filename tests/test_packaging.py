@@ -12,7 +12,7 @@ def lower_bounds() -> dict[str, str]:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = setup["options.extras_require"]
-    lists = [setup["options"]["install_requires"], extras["cli"], extras["test"]]
+    lists = [setup["options"]["install_requires"], extras["cli"], extras["test"], extras["dev"]]
     return dict(re.findall(r"^([\w-]+)>=([\d.]+)", "\n".join(lists), re.MULTILINE))
 
 

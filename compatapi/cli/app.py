@@ -9,6 +9,8 @@ from compatapi import __version__
 from compatapi.cli.chat import chat
 from compatapi.cli.convert import convert
 from compatapi.cli.listing import models, providers
+from compatapi.cli.record import record
+from compatapi.cli.replay import replay
 from compatapi.cli.terminal import protect_streams
 
 __all__ = ["app", "run"]
@@ -23,7 +25,7 @@ def app() -> None:
     """
 
 
-for command in (chat, convert, models, providers):
+for command in (chat, convert, models, providers, record, replay):
     app.add_command(command)
 
 

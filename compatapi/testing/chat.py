@@ -8,13 +8,12 @@ token is one piece of text, which is a word with the white space in front of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from attrs import evolve, field, frozen
 
-from .http1 import RecordedRequest
-from .script import HeaderValues, Reply, Step, StreamReply, encode_json, error_reply
+from .script import encode_json
 
 Arguments = str | Mapping[str, Any]
 _PIECES = re.compile(r"\s*\S+|\s+")
@@ -50,25 +49,24 @@ class ChatAnswer:
 
     def chunks(self) -> list[dict[str, Any]]:
         """Return the answer as the data of a stream, without its end marker."""
-        content = "" if self._text_pieces() or not self.tool_calls else None
+        content = "" if self.text_pieces() or not self.tool_calls else None
         role = {"role": "assistant", "content": content, "refusal": None}
         deltas: list[dict[str, Any]] = [role]
         deltas += [{"reasoning_content": piece} for piece in split_pieces(self.reasoning or "")]
-        deltas += [{"content": piece} for piece in self._text_pieces()]
-        deltas += [{"tool_calls": [fragment]} for fragment in self._tool_fragments()]
+        deltas += [{"content": piece} for piece in self.text_pieces()]
+        deltas += [{"tool_calls": [fragment]} for fragment in self.call_fragments()]
         chunks = [self._chunk(delta) for delta in deltas]
         if self.finish_reason is not None:
-            chunks.append(self._chunk({}, self._finish()))
-        if self._has_usage():
+            chunks.append(self._chunk({}, self.ending()))
+        if (counts := self.counts()) is not None:
             for chunk in chunks:
                 chunk["usage"] = None
-            chunks.append({**self._frame("chat.completion.chunk"), "choices": []})
-            chunks[-1]["usage"] = self._usage()
+            chunks.append({**self._frame("chat.completion.chunk"), "choices": [], "usage": counts})
         return chunks
 
     def completion(self) -> dict[str, Any]:
         """Return the answer as one whole `chat.completion`."""
-        text = "".join(self._text_pieces())
+        text = "".join(self.text_pieces())
         message: dict[str, Any] = {
             "role": "assistant",
             "content": text if text or not self.tool_calls else None,
@@ -77,22 +75,22 @@ class ChatAnswer:
         if self.reasoning is not None:
             message["reasoning_content"] = self.reasoning
         if self.tool_calls:
-            message["tool_calls"] = self._whole_calls()
+            message["tool_calls"] = self.whole_calls()
         choice = {
             "index": 0,
             "message": message,
             "logprobs": None,
-            "finish_reason": self._finish(),
+            "finish_reason": self.ending(),
         }
         body: dict[str, Any] = {**self._frame("chat.completion"), "choices": [choice]}
-        if self._has_usage():
-            body["usage"] = self._usage()
+        if (counts := self.counts()) is not None:
+            body["usage"] = counts
         return body
 
     def limited(self: _AnyAnswer, max_tokens: int) -> _AnyAnswer:
         """Return the answer cut off after that many tokens, with the finish reason "length"."""
         reasoning = split_pieces(self.reasoning or "")
-        text = list(self._text_pieces())
+        text = list(self.text_pieces())
         if len(reasoning) + len(text) <= max_tokens:
             return self
         return evolve(
@@ -103,10 +101,12 @@ class ChatAnswer:
             finish_reason="length",
         )
 
-    def _text_pieces(self) -> Sequence[str]:
+    def text_pieces(self) -> Sequence[str]:
+        """Return the text as the deltas have it."""
         return split_pieces(self.text) if self.pieces is None else self.pieces
 
-    def _finish(self) -> str | None:
+    def ending(self) -> str | None:
+        """Return the finish reason."""
         if self.finish_reason != "auto":
             return self.finish_reason
         return "tool_calls" if self.tool_calls else "stop"
@@ -118,7 +118,8 @@ class ChatAnswer:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         return {**self._frame("chat.completion.chunk"), "choices": [choice]}
 
-    def _whole_calls(self) -> list[dict[str, Any]]:
+    def whole_calls(self) -> list[dict[str, Any]]:
+        """Return the tool calls as a message has them."""
         suffix = self.id.rpartition("-")[2]
         return [
             {
@@ -129,22 +130,23 @@ class ChatAnswer:
             for index, (name, arguments) in enumerate(self.tool_calls)
         ]
 
-    def _tool_fragments(self) -> Iterator[dict[str, Any]]:
-        for index, call in enumerate(self._whole_calls()):
+    def call_fragments(self) -> Iterator[dict[str, Any]]:
+        """Give the tool calls as the deltas have them: the name first, then the arguments piece by piece."""
+        for index, call in enumerate(self.whole_calls()):
             name, arguments = call["function"]["name"], call["function"]["arguments"]
             yield {"index": index, **call, "function": {"name": name, "arguments": ""}}
             for start in range(0, len(arguments), _FRAGMENT):
                 fragment = arguments[start : start + _FRAGMENT]
                 yield {"index": index, "function": {"arguments": fragment}}
 
-    def _has_usage(self) -> bool:
-        return self.usage is not None and self.usage is not False
-
-    def _usage(self) -> dict[str, Any]:
+    def counts(self) -> dict[str, Any] | None:
+        """Return the usage, or None when there is to be none."""
+        if self.usage is None or self.usage is False:
+            return None
         if isinstance(self.usage, Mapping):
             return dict(self.usage)
         reasoning = len(split_pieces(self.reasoning or ""))
-        completion = reasoning + len(self._text_pieces()) + len(list(self._tool_fragments()))
+        completion = reasoning + len(self.text_pieces()) + len(list(self.call_fragments()))
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": completion,
@@ -152,52 +154,6 @@ class ChatAnswer:
             "prompt_tokens_details": {"cached_tokens": 0},
             "completion_tokens_details": {"reasoning_tokens": reasoning},
         }
-
-
-@frozen
-class ChatScript(ChatAnswer):
-    """A script that answers as the request wants it: in chunks, or whole.
-
-    The stream has a usage chunk only when `stream_options.include_usage` asked for it; a whole
-    answer always has usage. The fields of `ChatAnswer` say what is answered, these say how (see
-    `StreamReply`; times in seconds). A whole answer takes `delay`, `encoding` and `headers` only.
-    An empty `model` echoes the one that was asked for.
-    """
-
-    model: str = field(default="", kw_only=True)
-    interval: float = field(default=0.0, kw_only=True)
-    delay: float = field(default=0.0, kw_only=True)
-    first_delay: float = field(default=0.0, kw_only=True)
-    framing: str = field(default="chunked", kw_only=True)
-    encoding: str | None = field(default=None, kw_only=True)
-    end: str = field(default="clean", kw_only=True)
-    headers: HeaderValues = field(factory=dict, kw_only=True)
-
-    def play(self, request: RecordedRequest) -> Iterator[Step]:
-        """Give the steps of a `StreamReply` or of a `Reply`."""
-        asked = request.json_object()
-        if asked is None:
-            return error_reply(400, "The body is no JSON object, so no chat request.").play(request)
-        model = self.model or str(asked.get("model", "scripted-model"))
-        if not asked.get("stream"):
-            body = evolve(self, model=model).completion()
-            whole = Reply(body=body, delay=self.delay, encoding=self.encoding, headers=self.headers)
-            return whole.play(request)
-        wanted = (asked.get("stream_options") or {}).get("include_usage")
-        answer = evolve(self, model=model, usage=self.usage if wanted else None)
-        return self._stream(answer.chunks()).play(request)
-
-    def _stream(self, chunks: Iterable[Mapping[str, Any]]) -> StreamReply:
-        return StreamReply(
-            chunks,
-            interval=self.interval,
-            delay=self.delay,
-            first_delay=self.first_delay,
-            framing=self.framing,
-            encoding=self.encoding,
-            end=self.end,
-            headers=self.headers,
-        )
 
 
 def chat_chunks(text: str = "Hello there!", **fields: Any) -> list[dict[str, Any]]:

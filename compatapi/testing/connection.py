@@ -58,14 +58,18 @@ class Connection:
             raise Gone from error
 
     def play(self, steps: Iterator[Step]) -> Ending:
-        for step in steps:
-            if isinstance(step, str):
-                return step
-            if isinstance(step, bytes):
-                self.send(step)
-            elif step > 0:
-                self.pause(step)
-        return "keep"
+        try:
+            for step in steps:
+                if isinstance(step, str):
+                    return step
+                if isinstance(step, bytes):
+                    self.send(step)
+                elif step > 0:
+                    self.pause(step)
+            return "keep"
+        finally:
+            # A script may hold a connection of its own, and is not to wait for the garbage collector to let it go.
+            getattr(steps, "close", lambda: None)()
 
     def pause(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -21,11 +21,13 @@ from typing import Any
 
 from attrs import asdict, evolve
 
-from .chat import ChatAnswer, ChatScript, split_pieces
+from .chat import ChatAnswer, split_pieces
+from .chat_script import ChatScript
 from .demo_answers import demo_answer
 from .http1 import RecordedRequest
+from .http_server import HttpServer
+from .playbook import Playbook
 from .script import Reply, Script, StreamReply, error_reply
-from .server import ScriptedServer
 
 CHAT_MODELS = ("demo-story", "demo-reasoner")
 EMBEDDING_MODELS = ("demo-embedding",)
@@ -42,15 +44,15 @@ _ERRORS = {
 }
 
 
-class DemoServer(ScriptedServer):
-    """A `ScriptedServer` that plays a provider: chat, models and embeddings.
+class DemoServer(HttpServer):
+    """A server that plays a provider: chat, models and embeddings.
 
     `speed`: pieces (words, nearly) per second; `math.inf` streams without any pause. Say "help"
     to it to be told what it can do. It ignores `n` and `stop`, and takes any key or none.
     """
 
     def __init__(self, *, speed: float = 35.0, host: str = "127.0.0.1", port: int = 0) -> None:
-        super().__init__(self._answer, host=host, port=port)
+        super().__init__(Playbook([self._answer]), host=host, port=port)
         if not speed > 0:
             raise ValueError(f"speed must be above 0 pieces per second, not {speed!r}")
         self.speed = speed

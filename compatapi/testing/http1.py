@@ -12,9 +12,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from io import BufferedReader
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from compatapi.chat_types import ChatCompletionRequest
 
 # As in http.client: a line longer than this is a mistake or an attack, not a header.
 MAX_LINE = 65536
@@ -94,6 +97,45 @@ class RecordedRequest:
         except ValueError:
             return None
         return value if isinstance(value, dict) else None
+
+    @property
+    def dialect(self) -> str | None:
+        """The name of the dialect that it speaks, told by path and headers; None for nobody's path."""
+        from .services import route_of
+
+        return route_of(self)[0]
+
+    @property
+    def operation(self) -> str | None:
+        """What is asked for: "chat", "models" or "embeddings"; None for nobody's path."""
+        from .services import route_of
+
+        return route_of(self)[1]
+
+    @property
+    def chat(self) -> ChatCompletionRequest:
+        """What a chat request asks, read back from its dialect; what has no common name is in `extra`.
+
+        Raises:
+            ValueError: It is no chat request.
+        """
+        from .services import read_chat
+
+        return read_chat(self)
+
+    @property
+    def stream(self) -> bool:
+        """Whether a stream is asked for, in whichever way its dialect says so."""
+        from .services import service_of
+
+        return service_of(self).is_stream(self)
+
+    @property
+    def key(self) -> str | None:
+        """The key that it brought, however its dialect sends one; of a signed request the part that is sent."""
+        from .services import service_of
+
+        return service_of(self).key(self)
 
 
 def read_request(reader: BufferedReader, send: Callable[[bytes], None], connection: int = 0) -> RecordedRequest | None:

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on the loopback whose every byte and pause is told by a script.
+"""The server for tests: any of the dialects' services, real HTTP on the loopback, every byte and pause told by scripts.
 
 Raw sockets and one thread per connection, so that a test decides what is written, in how many
 writes and when, and how the connection ends.
@@ -6,142 +6,54 @@ writes and when, and how the connection ends.
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from .connection import Connection, Gone
-from .http1 import BadRequest, RecordedRequest
-from .script import Ending, Script, error_reply
+from .http_server import HttpServer
+from .playbook import Handler, Playbook
+from .script import Script
+from .scripted import Scripted
 
 if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-Handler = Callable[[RecordedRequest], Script]
-_Server = TypeVar("_Server", bound="ScriptedServer")
 
-
-class ScriptedServer:
+class ScriptedServer(HttpServer, Scripted):
     """A real HTTP server for tests, on a free port of 127.0.0.1.
 
     Give it scripts, which are used one per request in the order of arrival (a request too many
-    is answered with status 500 and an error that names it), or one function that gets the
-    `RecordedRequest` and returns a script; it runs in the thread of the connection.
+    is answered with an error that names it), or one function that gets the `RecordedRequest` and
+    returns a script; it runs in the thread of the connection.
 
-        with ScriptedServer(Reply(body={"ok": True})) as server:
-            ...  # server.base_url is what a client takes
+        with ScriptedServer(ChatScript("Hello!")) as server:
+            client = server.client("anthropic")
 
-    `requests` has what was asked so far, `connections` counts all connections that were ever
-    accepted. `ssl_context` makes it HTTPS. `close` ends everything; leaving the block calls it.
+    It is the server of every dialect at once: a `ChatScript` answers in the words of whichever
+    asks. `requests` has what was asked so far, `connections` counts all connections that were ever
+    accepted, `check` raises when something was asked that no script told, or a script is left.
+
+    Args:
+        scripts: Scripts, or one function.
+        strict: Whether leaving the block calls `check`, unless another error is on its way.
+        keys: The keys that are let in, or one; others get an error 401. For Hunyuan a key is
+            ``SecretId:SecretKey``, and the signature is checked. Left out, everybody is let in.
+        ssl_context: Makes it HTTPS.
+        host: The address to listen on.
+        port: The port; 0 is a free one.
     """
 
     def __init__(
         self,
         *scripts: Script | Handler,
+        strict: bool = False,
+        keys: str | Iterable[str] | None = None,
         ssl_context: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        self.requests: list[RecordedRequest] = []
-        self.connections = 0
-        self._address = (host, port)
-        self._ssl_context = ssl_context
-        self._handler: Handler | None = None
-        self._queue: deque[Script] = deque()
-        self._changed = threading.Condition()
-        self._closing = threading.Event()
-        self._open: dict[Connection, threading.Thread] = {}
-        self._listener: socket.socket | None = None
-        self._acceptor: threading.Thread | None = None
-        if len(scripts) == 1 and not hasattr(scripts[0], "play"):
-            self._handler = _checked_handler(scripts[0])
-        else:
-            self.add(*scripts)
-
-    def add(self, *scripts: Script | Handler) -> None:
-        """Put more scripts at the end of the queue; raise `TypeError` for anything else."""
-        for script in scripts:
-            if not hasattr(script, "play") or self._handler is not None:
-                raise TypeError(f"give scripts or one function, not {script!r}")
-            self._queue.append(script)
-
-    # -- address and state
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        if self._listener is None:
-            raise RuntimeError("the server is not started: use it in a with statement or start()")
-        return self._address[1]
-
-    @property
-    def url(self) -> str:
-        """Scheme, host and port, without a slash at the end."""
-        scheme = "http" if self._ssl_context is None else "https"
-        return f"{scheme}://{self._address[0]}:{self.port}"
-
-    @property
-    def base_url(self) -> str:
-        """What an OpenAI client takes as its base URL."""
-        return f"{self.url}/v1"
-
-    @property
-    def open_connections(self) -> int:
-        """How many connections are open now."""
-        with self._changed:
-            return len(self._open)
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closing.is_set()
-
-    def wait_until(self, condition: Callable[[], object], timeout: float = 2.0) -> bool:
-        """Wait until `condition()` is true; return False after `timeout` seconds.
-
-        It is asked again when a connection opens or closes and when a request has arrived.
-        """
-        with self._changed:
-            return bool(self._changed.wait_for(condition, timeout))
-
-    # -- start and end
-
-    def start(self: _Server) -> _Server:
-        """Listen; harmless when it listens already."""
-        if self.closed:
-            raise RuntimeError("the server was closed: make a new one")
-        if self._listener is None:
-            self._listener = socket.create_server(self._address, backlog=128)
-            self._address = self._listener.getsockname()[:2]
-            self._acceptor = self._thread("accept", self._accept, self._listener)
-        return self
-
-    def close(self, timeout: float = 2.0) -> None:
-        """Close every connection, whatever it is doing; wait `timeout` seconds for its threads."""
-        deadline = time.monotonic() + timeout
-        with self._changed:
-            first, listener = not self.closed, self._listener
-            self._closing.set()
-        if not first or listener is None or self._acceptor is None:
-            return
-        _wake_acceptor(self._address)
-        self._acceptor.join(timeout)
-        listener.close()
-        with self._changed:
-            left = list(self._open.items())
-        for connection, _ in left:
-            connection.stop()
-        for _, thread in left:
-            # A script may close its own server.
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, deadline - time.monotonic()))
-
-    def __enter__(self: _Server) -> _Server:
-        return self.start()
+        super().__init__(Playbook(scripts, keys), ssl_context=ssl_context, host=host, port=port)
+        self._strict = strict
 
     def __exit__(
         self,
@@ -149,104 +61,6 @@ class ScriptedServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
-
-    # -- the threads
-
-    def _thread(self, name: str, target: Callable[..., None], *args: object) -> threading.Thread:
-        thread = threading.Thread(target=target, args=args, name=f"compatapi-testing-{name}", daemon=True)
-        thread.start()
-        return thread
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                # Out of file descriptors, or a client that left before it was accepted.
-                if self._closing.wait(0.01):
-                    return
-                continue
-            if self.closed:
-                client.close()
-                return
-            self._admit(client)
-
-    def _admit(self, client: socket.socket) -> None:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._ssl_context is not None:
-            client = self._ssl_context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
-        with self._changed:
-            self.connections += 1
-            connection = Connection(client, self.connections, self._closing)
-            self._open[connection] = self._thread(f"connection-{connection.number}", self._serve, connection)
-            self._changed.notify_all()
-
-    def _serve(self, connection: Connection) -> None:
-        ending: Ending = "keep"
-        try:
-            connection.handshake()
-            while ending == "keep":
-                request = connection.read()
-                if request is None:
-                    break
-                ending = connection.play(self._script_for(request).play(request))
-                if not request.keep_alive and ending == "keep":
-                    break
-        except BadRequest as error:
-            connection.refuse(error)
-        except Gone:
-            return
-        finally:
-            connection.close(reset=ending == "reset")
-            with self._changed:
-                self._open.pop(connection, None)
-                self._changed.notify_all()
-
-    def _script_for(self, request: RecordedRequest) -> Script:
-        with self._changed:
-            self.requests.append(request)
-            self._changed.notify_all()
-            if self._handler is None and self._queue:
-                return self._queue.popleft()
-        if self._handler is None:
-            return _unexpected(request, len(self.requests))
-        try:
-            script = self._handler(request)
-        except Exception as error:
-            return _failure(f"{type(error).__name__}: {error}", request)
-        if not hasattr(script, "play"):
-            return _failure(f"it returned {script!r}, which is no script", request)
-        return script
-
-
-def _checked_handler(handler: Script | Handler) -> Handler:
-    if not callable(handler):
-        raise TypeError(f"give scripts or one function, not {handler!r}")
-    return handler
-
-
-def _wake_acceptor(address: tuple[str, int]) -> None:
-    """Knock: closing a socket does not wake a thread that accepts on it, on most systems."""
-    try:
-        socket.create_connection(address, timeout=0.5).close()
-    except OSError:
-        return
-
-
-def _unexpected(request: RecordedRequest, number: int) -> Script:
-    return error_reply(
-        500,
-        f"Unexpected request {number}: {request.method} {request.path}. The scripts of this server are used up.",
-        type="unexpected_request",
-        headers={"x-should-retry": "false"},
-    )
-
-
-def _failure(what: str, request: RecordedRequest) -> Script:
-    return error_reply(
-        500,
-        f"The function of this server failed at {request.method} {request.path}: {what}",
-        type="script_error",
-        headers={"x-should-retry": "false"},
-    )
+        super().__exit__(kind, error, traceback)
+        if self._strict and kind is None:
+            self.check()

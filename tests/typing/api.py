@@ -53,6 +53,8 @@ from compatapi import (
     to_dict,
     to_json,
 )
+from compatapi.testing import FAULTS, ChatScript, ErrorScript, Expect, ScriptedServer, ScriptedTransport
+from compatapi.testing.faults import Cut
 
 
 def messages_in_every_form(path: Path) -> list[Message]:
@@ -223,3 +225,15 @@ def decoders(data: bytes, dialect: Dialect) -> list[ChatCompletionChunk]:
     chunks: list[ChatCompletionChunk] = decoder.feed(data) + decoder.close()
     print(frames, lines, decoder.completion)
     return chunks
+
+
+def the_kit_for_tests(request: ChatCompletionRequest) -> None:
+    """Servers, scripts and faults."""
+    script = ChatScript("Hello", tool_calls=[("f", {"a": 1})], fault=["gzip", Cut(after=2)])
+    with ScriptedServer(script, Expect({"text": "Hi"}, ErrorScript(429, retry_after=1.5)), strict=True) as server:
+        client: Client = server.client("anthropic", max_retries=1)
+        asked: list[ChatCompletionRequest] = [found.chat for found in server.requests]
+        print(client.chat_completion(request), asked, FAULTS["cut"], server.unused())
+    transport = ScriptedTransport(lambda found: script if found.stream else ErrorScript(), real_time=True)
+    print(Client("openai", transport=transport), transport.unexpected)
+    transport.check()
