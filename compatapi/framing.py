@@ -66,13 +66,16 @@ class _Lines:
             data = self._unify_ends(data)
         return data
 
-    def split(self, data: bytes) -> list[bytes]:
-        """The lines that unified bytes complete, without their ends."""
-        lines = data.split(b"\n")
+    def split(self, data: bytes) -> list[bytes | bytearray]:
+        """The lines that unified bytes complete, without their ends. One that came in pieces is a bytearray."""
+        if b"\n" not in data:  # which is found out much sooner than `split` does
+            self.rest += data
+            return []
+        lines: list[bytes | bytearray] = [*data.split(b"\n")]
         last = lines.pop()
-        if lines and self.rest:
+        if self.rest:
             self.rest += lines[0]
-            lines[0] = bytes(self.rest)
+            lines[0] = self.rest
             self.rest = bytearray()
         if last:
             self.rest += last
@@ -121,7 +124,7 @@ class SSEDecoder:
         self.comments = 0
         self._lines = _Lines(max_event_bytes, lone_cr=True)
         self._data: bytes | bytearray | None = None  # one line as it came; more of them in one buffer, see _Lines.rest
-        self._event = b""
+        self._event: bytes | bytearray = b""
         self._id = ""
         self._told = False  # whether there was an id or a time, which last from event to event
         self.failed: DecodeError | None = None
@@ -140,7 +143,9 @@ class SSEDecoder:
         self._check()
         events: list[str | Frame] = []
         data = self._lines.unify(data)
-        first, last = data.find(b"\n\n") + 2, data.rfind(b"\n\n")
+        first = last = 0
+        if len(data) > _MANY and b"\n" in data:  # looking for two of them where there are none takes much longer
+            first, last = data.find(b"\n\n") + 2, data.rfind(b"\n\n")
         if not _MANY < last - first < self._lines.limit:
             self._take_lines(data, events)
         elif self._take_lines(data[:first], events) and (
@@ -175,7 +180,11 @@ class SSEDecoder:
         for line in self._lines.split(data):
             if line:
                 if held is None and line[:6] == b"data: ":  # rule 13: one space goes, only one
-                    held = line[6:]
+                    if isinstance(line, bytearray):
+                        del line[:6]  # which copies nothing, however long it is
+                        held = line
+                    else:
+                        held = line[6:]
                 else:
                     self._data = held
                     self._read_field(line)
@@ -219,7 +228,7 @@ class SSEDecoder:
             look._read_field(rest)
         return look._dispatch(look._data) if look._data is not None else None
 
-    def _read_field(self, line: bytes) -> None:
+    def _read_field(self, line: bytes | bytearray) -> None:
         name, _, value = line.partition(b":")  # rules 12 and 15
         if value[:1] == b" ":
             value = value[1:]
@@ -314,7 +323,7 @@ class NDJSONDecoder:
             raise IncompleteStreamError(f"The stream was cut inside a line: {cut(line, 80)!r}") from error
         return [Frame(text)]
 
-    def _text(self, line: bytes) -> str:
+    def _text(self, line: bytes | bytearray) -> str:
         if len(line) > self._lines.limit:
             raise _too_large(self._lines.limit)
         if line[:1] != b"{":

@@ -11,6 +11,7 @@ import binascii
 import logging
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -65,10 +66,15 @@ class RequestFields:
         self._dialect = dialect
         self._drop = target.on_unsupported == "drop"
         self._request = request
-        self._left = to_dict(request)
-        for name in ("model", "messages", "stream", "reasoning_effort", "thinking_budget"):
-            self._left.pop(name, None)
         self.model = request.model
+
+    @cached_property
+    def _left(self) -> dict[str, Any]:
+        # Made when a field is asked for: who only refuses parts of messages needs none, and conversations are long.
+        left = to_dict(evolve(self._request, messages=()))
+        for name in ("model", "messages", "stream", "reasoning_effort", "thinking_budget"):
+            left.pop(name, None)
+        return left
 
     def take(self, name: str) -> Any:
         """The JSON value of a field, ``None`` when it is not set."""

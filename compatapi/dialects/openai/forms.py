@@ -31,6 +31,8 @@ _FIXED = frozenset({'"index"', '"finish_reason"', '"role"', '"type"', '"name"', 
 _LOOK, _MAKE, _CREDIT = 4, 60, 400
 #: Shapes of one stream; one of three choices has three, one of reasoning and text two.
 _FEW = 8
+#: Characters of a chunk that is worth learning. Longer ones carry images or sound, and come alone.
+_LONGEST = 16 * 1024
 
 _DELTA, _ARGUMENTS = "choices.0.delta.", "tool_calls.0.function.arguments"
 #: Values that are guessed to be holes where two chunks of a shape do not differ at all.
@@ -102,7 +104,7 @@ class Forms:
             chunk: What was made of it.
             grower: Gives what has to be told the piece of arguments in each chunk like this one, if there is one.
         """
-        if self._credit < _LOOK or not _is_plain(chunk):
+        if self._credit < _LOOK or len(data) > _LONGEST or not _is_plain(chunk):
             return
         self._credit -= _LOOK
         tokens = _TOKEN.findall(data)
