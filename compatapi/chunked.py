@@ -13,8 +13,6 @@ __all__ = ["ChunkedDecoder"]
 #: Bytes of a line with a size and its extensions, and of all trailer fields together.
 _MAX_LINE = 16 * 1024
 _MAX_SIZES = 256
-#: Bytes from which on it pays to look at all chunks at once.
-_MANY = 2048
 _HEX = b"0123456789abcdefABCDEF"
 
 
@@ -36,6 +34,7 @@ class ChunkedDecoder:
         self._in_trailer = False
         self._trailer_size = 0
         self._sizes: dict[bytes, int] = {}  # what was read before: the chunks of one stream have few sizes
+        self._width = 0  # of the last such line, with the line ends in front of it and behind it
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of the body that ``data`` holds, possibly none.
@@ -58,12 +57,10 @@ class ChunkedDecoder:
         if self._rest:
             data, self._rest = self._rest + data, b""
         start, end, need = 0, len(data), self._need
-        many = end > _MANY
         while start < end and not self.done:
             if need == 0:
-                if many and not self._in_trailer:
-                    start, many = start + self._take_plain(data[start:], out), False
-                    continue
+                start, need = self._jump(data, start, out)
+            if need == 0:
                 stop = data.find(b"\n", start)
                 if stop < 0:
                     self._rest = data[start:]
@@ -90,20 +87,24 @@ class ChunkedDecoder:
         if self.done:
             self.left_over = data[start:]
 
-    def _take_plain(self, data: bytes, out: list[bytes]) -> int:
-        """Take the chunks in front that are whole, of known sizes and without line ends; return how long they are.
+    def _jump(self, data: bytes, start: int, out: list[bytes]) -> tuple[int, int]:
+        """Take whole chunks with lines that were read before, from one to the next; return where, and what is missing.
 
-        Such chunks are, between line ends, a size and that many bytes in turns, so that all are checked at once.
+        The line of a chunk and the line end in front of it are looked up together, which tells that the chunk before
+        has its end.
         """
-        pieces = data.split(b"\r\n")
-        count = (len(pieces) - 1) // 2
-        lines, chunks = pieces[: 2 * count : 2], pieces[1 : 2 * count : 2]
-        known, found = list(map(self._sizes.get, lines)), list(map(len, chunks))
-        if known != found:
-            count = next(at for at, size in enumerate(known) if size != found[at])
-            lines, chunks, found = lines[:count], chunks[:count], found[:count]
-        out += chunks
-        return sum(map(len, lines)) + sum(found) + 4 * count
+        sizes, width = self._sizes, self._width
+        size = sizes.get(b"\r\n" + data[start : start + width - 2])
+        if size is None or self._in_trailer:
+            return start, 0
+        start += width - 2
+        while True:
+            stop = start + size
+            size_behind = sizes.get(data[stop : stop + width])
+            if size_behind is None:
+                return start, size + 2
+            out.append(data[start:stop])
+            start, size = stop + width, size_behind
 
     def _read_line(self, line: bytes) -> int:
         """Read a line between chunks; the bytes that the chunk behind it has, with its line end."""
@@ -120,8 +121,8 @@ class ChunkedDecoder:
         self._in_trailer = size == 0
         if size == 0:
             return 0
-        if line != whole and len(line) < 16 and len(self._sizes) < _MAX_SIZES:
-            self._sizes[line] = size
+        if len(line) < 16 and len(self._sizes) < _MAX_SIZES:
+            self._sizes[b"\r\n%b\n" % whole], self._width = size, len(whole) + 3
         return size + 2
 
     def _check_size(self, size: int) -> None:

@@ -2,7 +2,7 @@
 
 The bytes are fed by a stand-in for the transport, so that no network is in it. Noise of a busy machine only adds time.
 So of both that are compared the fastest of several rounds counts, and there are more rounds while a bound is not met.
-The figures are printed by ``python tests/test_speed.py``, for those who have made something faster.
+The figures are printed by ``python tests/speed/test_speed.py``, for those who have made something faster.
 """
 
 import gc
@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import contextmanager
 
+import orjson
 import pytest
 
 from compatapi import Client, StreamDecoder
@@ -19,27 +20,20 @@ from compatapi.stream import ChatStream
 from compatapi.transport import Transport
 from streams import DONE, REQUEST, body, call, event, part, say, stop
 
-try:
-    import orjson
-
-    loads = orjson.loads
-except ImportError:
-    orjson, loads = None, json.loads
-
 CHUNKS = 2000
 ROUNDS, TRIES = 5, 10
 #: What a socket gives at once. Clocks and numbers are looked after once for each.
 PIECE = 65536
-#: Up to 3.10 Python itself is slower, and `bytes.split` and the parser are not; without orjson the limit is higher.
-COLUMN = 2 if orjson is None else 0 if sys.version_info < (3, 11) else 1
-#: The ratio of each stream to the limit: on Python 3.10, on newer ones, and on 3.10 without orjson. The bound is above
-#: it by as much as machines may differ; who loses a quarter of the speed takes a third longer, and is above it.
+#: The ratio of each stream to the limit, on Python 3.10 and on newer ones: up to 3.10 Python itself is slower, and
+#: `bytes.split` and the parser are not. The bound is above it by as much as machines may differ; who loses a quarter of
+#: the speed takes a third longer, and is above it.
+COLUMN = 0 if sys.version_info < (3, 11) else 1
 FIGURES = {
-    "text": (3.75, 2.22, 1.19),
-    "padding": (4.70, 3.00, 1.54),
-    "reasoning": (3.80, 2.32, 1.22),
-    "tools": (6.15, 3.80, 2.87),
-    "full": (7.85, 5.55, 4.67),
+    "text": (2.2, 1.45),
+    "padding": (2.5, 1.78),
+    "reasoning": (2.3, 1.47),
+    "tools": (3.2, 2.15),
+    "full": (3.8, 2.80),
 }
 SLACK = 1.3
 #: The same for one way to read a stream to another.
@@ -88,7 +82,7 @@ def limit(pieces):
         for one in events:
             data = one[one.find(b"data:") + 5 :]
             if data[-6:] != b"[DONE]":
-                loads(data)
+                orjson.loads(data)
 
 
 def look(chunk):
