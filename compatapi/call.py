@@ -69,7 +69,7 @@ class Call:
         self._stopped = threading.Event()
         self._why: Callable[[], CompatAPIError] | None = None
         self._can_try_again = False  # it is the clock of one attempt that ran out
-        self._socket: socket.socket | None = None  # a second handle of the connection's, for shutdown alone
+        self._socket: socket.socket | None = None  # a handle of the connection, for shutdown alone
         self.started = time.monotonic()
         self._total_end = self.started + timeouts.total if timeouts.total is not None else math.inf
         self._clock = "total"
@@ -113,18 +113,13 @@ class Call:
         if self.deadline < self.look_at:
             _watchdog.watch(self)
 
-    def end_within(self, seconds: float) -> None:
-        """Give the call a last moment, whatever its clocks say."""
-        self._clock, self._clock_start = "end", time.monotonic()
-        self._set_deadline(self._clock_start, seconds)
-
     def expire(self, now: float) -> None:
         """Stop the call because its clock ran out (the watchdog's word)."""
         if now >= self._total_end:
             clock, start, limit = "total", self.started, self.timeouts.total
         else:
             clock, start = self._clock, self._clock_start
-            limit = getattr(self.timeouts, clock, None)
+            limit = getattr(self.timeouts, clock)
         elapsed = now - start
         self._stop(lambda: _timeout(clock, limit, elapsed), can_try_again=clock == "connect")
 
@@ -177,23 +172,16 @@ class Call:
     # --- the connection
 
     def attach(self, sock: socket.socket) -> None:
-        """Own a connection from now on."""
-        # A handle of its own: shutting down through it can never hit another connection that was given the same file
-        # descriptor, and it works while TLS has the first one.
-        handle = socket.fromfd(sock.fileno(), sock.family, sock.type)
+        """Own a connection from now on; ``sock`` is a handle of it for shutting it down, which others close."""
         with self._lock:
-            old, self._socket = self._socket, handle
+            self._socket = sock
             if self._why is not None:
-                self._shut(handle)
-        if old is not None:
-            old.close()
+                self._shut(sock)
 
     def detach(self) -> None:
         """Own no connection any more; stopping the call does not touch it from now on."""
         with self._lock:
-            old, self._socket = self._socket, None
-        if old is not None:
-            old.close()
+            self._socket = None
 
     def end(self) -> None:
         """The answer is over; no clock runs any more, unless another attempt begins."""
@@ -217,7 +205,6 @@ def _timeout(clock: str, limit: float | None, elapsed: float) -> RequestTimeout:
         "first_token": "No answer began",
         "idle": "The answer stalled: nothing new",
         "total": "The call was not done",
-        "end": "The answer did not end",
     }[clock]
     if limit is None:
         return RequestTimeout(f"{what} in time", clock=clock, elapsed=elapsed)

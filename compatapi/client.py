@@ -373,7 +373,7 @@ class Client:
 
     def _encode_stream(self, request: ChatCompletionRequest, options: CallOptions) -> HttpRequest:
         _check_request(request)
-        return self.dialect.encode_request(evolve(request, stream=True), self._target_for(options), True)
+        return self.dialect.encode_request(request, self._target_for(options), True)
 
     def _open(
         self,
@@ -491,6 +491,8 @@ def _take_callbacks(
     options: dict[str, Any], on_chunk: Callable[[ChatCompletionChunk], object] | None
 ) -> Callbacks | None:
     """Take the callbacks out of the options; ``None`` when there is none."""
+    if on_chunk is None and not options:
+        return None
     given = {name: options.pop(name) for name in fields_dict(Callbacks) if name in options}
     for name, function in {**given, "on_chunk": on_chunk}.items():
         _check_function(name, function)

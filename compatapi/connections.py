@@ -10,26 +10,32 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import selectors
 import socket
+import ssl
 import sys
 import threading
-from http.client import HTTPException, HTTPResponse
+from collections.abc import Mapping
+from contextlib import suppress
+from http.client import HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError, ProxyError, SSLError
 
 from compatapi.call import Call
+from compatapi.http1 import Answer, read_answer, send_request
 
 __all__ = ["Adapter", "current"]
 
 #: Seconds between two looks at the call while nothing can be woken.
 _SLICE = 0.03
+#: Addresses that are kept ready to be sent to; a client has a handful.
+_MOST_TARGETS = 64
 
 
 class _Current(threading.local):
@@ -41,63 +47,19 @@ class _Current(threading.local):
 current = _Current()
 
 
-#: What a line of a head can begin with: a status, a field's name, or white space that goes on with the line before.
-_HEAD_LINE = re.compile(rb"HTTP/|[!-9;-~]*:|[ \t\r\n]")
-
-
-class _Head:
-    """The first lines of an answer.
-
-    To http.client, a connection that ends inside them looks like their end, and so does a line that is no field: the
-    fields behind it, which may tell how the body is coded, would be lost.
-    """
-
-    def __init__(self, file: Any) -> None:
-        self.file = file
-        self._lines = 0
-
-    def readline(self, limit: int = -1) -> bytes:
-        line: bytes = self.file.readline(limit)
-        if not line.endswith(b"\n") and len(line) < limit and (line or self._lines):
-            if self._lines == 0 and not line.startswith(b"HTTP/"):
-                return line  # no HTTP; http.client will say so
-            raise ConnectionResetError("the connection was closed inside the head of the answer")
-        if self._lines and not _HEAD_LINE.match(line):
-            raise HTTPException(f"a line of the head is no field: {line[:80]!r}")
-        self._lines += 1
-        return line
-
-    def close(self) -> None:
-        self.file.close()
-
-
-class _Answer(HTTPResponse):
-    """http.client's, which takes an interim answer other than 100 for the answer, and a head cut short for a whole."""
-
-    def begin(self) -> None:
-        self.fp: Any
-        head = self.fp = _Head(self.fp)
-        try:
-            super().begin()
-        finally:
-            if self.fp is head:
-                self.fp = head.file
-
-    def _read_status(self) -> tuple[str, int, str]:
-        version, status, reason = super()._read_status()  # type: ignore[misc]
-        return version, 100 if 101 < status < 200 else status, reason  # RFC 9110, section 15.2
-
-
 class _Stoppable:
     """What both kinds of connection add to urllib3's."""
 
     sock: Any
     _dns_host: str
+    host: str
     port: int
+    _tunnel_host: str | None
+    _tunnel_port: int | None
     source_address: tuple[str, int] | None
     socket_options: Any
     call: Call | None = None
-    response_class: Any = _Answer
+    _handle: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
         call = current.call
@@ -117,7 +79,9 @@ class _Stoppable:
                     sock.bind(self.source_address)
                 _connect(sock, address, call)
                 sys.audit("http.client.connect", self, self._dns_host, self.port)
-                call.attach(sock)
+                # A handle of its own for shutting down: it works while TLS has the socket.
+                handle = self._handle = socket.fromfd(sock.fileno(), sock.family, sock.type)
+                call.attach(handle)
                 return sock
             except OSError as error:
                 sock.close()
@@ -128,18 +92,34 @@ class _Stoppable:
         raise NewConnectionError(self, f"{problem or 'the name has no address'}") from problem  # type: ignore[arg-type]
 
     def connect(self) -> None:
+        if current.call is not None:
+            current.call.start_clock("connect")
         super().connect()  # type: ignore[misc]
         self._take()
 
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is not None:  # from the pool
+    def request(self, method: str, url: str, body: Any = None, headers: Mapping[str, str] = {}, **_: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        else:  # from the pool
             self._take()
-        super().request(*args, **kwargs)  # type: ignore[misc]
+        send_request(self.sock, method, url, self._host_of(url), headers, body)
+
+    def getresponse(self) -> Answer:
+        return read_answer(self.sock)
+
+    def _host_of(self, target: str) -> str:
+        """What the header ``Host`` says (RFC 9112, section 3.2)."""
+        if not target.startswith("/"):  # as a proxy is asked
+            return urlsplit(target).netloc.rpartition("@")[2]
+        host, port = (self._tunnel_host, self._tunnel_port) if self._tunnel_host else (self.host, self.port)
+        host = host.strip("[]").partition("%")[0]  # of an address with a zone, the address
+        host = f"[{host}]" if ":" in host else host
+        return host if port == self.default_port else f"{host}:{port}"  # type: ignore[attr-defined]
 
     def _take(self) -> None:
         call = self.call = current.call
-        if call is not None and self.sock is not None:
-            call.attach(self.sock)
+        if call is not None and self._handle is not None:
+            call.attach(self._handle)
             call.start_clock("first_token")
 
     def give_up(self) -> None:
@@ -147,31 +127,77 @@ class _Stoppable:
         call, self.call = self.call, None
         if call is not None:
             call.detach()
-            if self.sock is not None:
-                self.sock.settimeout(None)
+
+    def close(self) -> None:
+        self.give_up()
+        super().close()  # type: ignore[misc]
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()
 
 
-class _HTTPConnection(_Stoppable, HTTPConnection):
+class _HTTPConnection(_Stoppable, HTTPConnection):  # type: ignore[misc]
     pass
 
 
-class _HTTPSConnection(_Stoppable, HTTPSConnection):
+class _HTTPSConnection(_Stoppable, HTTPSConnection):  # type: ignore[misc]
     pass
 
 
 class _Pool:
+    """What both kinds of pool do otherwise than urllib3's."""
+
+    proxy: Any
+    proxy_headers: Mapping[str, str]
+
+    def urlopen(self, method: str, url: str, body: Any = None, headers: Mapping[str, str] = {}, **_: Any) -> Answer:
+        """Send a request over a connection of the pool; no second attempt, no redirect, no time-out but the call's."""
+        connection = self._get_conn()  # type: ignore[attr-defined]
+        try:
+            if self.proxy is not None:
+                if not url.startswith("/"):
+                    headers = {**headers, **self.proxy_headers}
+                elif connection.is_closed:  # a tunnel
+                    self._prepare_proxy(connection)  # type: ignore[attr-defined]
+            self._validate_conn(connection)  # type: ignore[attr-defined]
+            with suppress(BrokenPipeError, ConnectionResetError):  # a server may refuse before it has read all
+                connection.request(method, url, body, headers)
+            answer: Answer = connection.getresponse()
+        except Exception as error:
+            wrapped = _wrapped(error, connection)
+            connection.close()
+            if wrapped is error:
+                raise
+            raise wrapped from error
+        except BaseException:
+            connection.close()
+            raise
+        answer.connection, answer.pool = connection, self
+        return answer
+
     def _put_conn(self, conn: Any) -> None:
         if conn is not None:
             conn.give_up()
         super()._put_conn(conn)  # type: ignore[misc]
 
 
-class _HTTPPool(_Pool, HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
+def _wrapped(error: Exception, connection: Any) -> Exception:
+    """An error in the words of urllib3, which say where it happened."""
+    if isinstance(error, ssl.SSLError | ssl.CertificateError):
+        error = SSLError(error)
+    if not isinstance(error, OSError | HTTPException | SSLError | NewConnectionError):
+        return error
+    if connection.proxy and not connection.has_connected_to_proxy:
+        return ProxyError("Cannot connect to the proxy", error)
+    return ProtocolError("Connection aborted.", error) if isinstance(error, OSError | HTTPException) else error
 
 
-class _HTTPSPool(_Pool, HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
+class _HTTPPool(_Pool, HTTPConnectionPool):  # type: ignore[misc]
+    ConnectionCls: Any = _HTTPConnection
+
+
+class _HTTPSPool(_Pool, HTTPSConnectionPool):  # type: ignore[misc]
+    ConnectionCls: Any = _HTTPSConnection
 
 
 _POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
@@ -183,14 +209,33 @@ class Adapter(HTTPAdapter):
     def __init__(self) -> None:
         super().__init__(pool_connections=20, pool_maxsize=100)
         self._pools: dict[str, Any] = {}
+        self._targets: dict[str, str] = {}
 
     def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
         """The pool for a URL. Settings never change for a host here, so that finding it again is a look in a table."""
         origin = "/".join(request.url.split("/", 3)[:3])
         pool = self._pools.get(origin)
         if pool is None or pool.pool is None:  # urllib3 closes those that were not used for long
-            pool = self._pools[origin] = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+            self._pools[origin] = pool
         return pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """What the first line of a request says, which is the same again and again."""
+        target = self._targets.get(request.url)
+        if target is None:
+            target = super().request_url(request, proxies)
+            if len(self._targets) < _MOST_TARGETS:
+                self._targets[request.url] = target
+        return target
+
+    def cert_verify(self, *_: Any) -> None:
+        """Nothing: a pool is told once what to trust, when it is made."""
+
+    def build_response(self, req: Any, resp: Any) -> Any:
+        """An answer of ours as it is; others come from what stands in the place of servers (responses)."""
+        return resp if isinstance(resp, Answer) else super().build_response(req, resp)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

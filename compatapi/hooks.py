@@ -238,10 +238,19 @@ def _writing(source: Source, type_: Any, converter: Converter) -> str:
         return "v"
     if base in (list, tuple):
         item = (get_args(type_) or (Any,))[0]
-        return "list(v)" if item in PRIMITIVES else f"[{_write_item(source, item, converter)}(x) for x in v]"
+        return "list(v)" if item in PRIMITIVES else f"[{_write_each(source, item, converter)} for x in v]"
     written = f"{_write_item(source, type_, converter)}(v)"
     # What may be a text or something else mostly is a text.
     return f"v if v.__class__ is str else {written}" if str in get_args(type_) else written
+
+
+def _write_each(source: Source, item: Any, converter: Converter) -> str:
+    write = f"{_write_item(source, item, converter)}(x)"
+    for cls in get_args(item):  # of a message or a dict, for example; the converter looks up the class of each
+        if attrs.has(cls):
+            known = f"{source.bind('write', converter.get_unstructure_hook(cls))}(x)"
+            write = f"{known} if x.__class__ is {source.bind('class', cls)} else {write}"
+    return write
 
 
 def _write_item(source: Source, type_: Any, converter: Converter) -> str:

@@ -12,6 +12,7 @@ import importlib
 import json
 import re
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,10 @@ _HALF_PAIR = re.compile("[\ud800-\udfff]")
 DEPTH = 200
 #: Characters. To look into longer texts would cost more than to decode them; only embeddings and log probabilities are.
 _LONG = 256 * 1024
+#: Bytes from which on looking at the values is quicker than looking through their text.
+_LONG_OUT = 16 * 1024
+_NESTED = {dict, list, tuple}
+_KINDS = {str, int, float, bool, type(None), *_NESTED}
 
 
 def loads(text: str | bytes, mend: Callable[[Any], Any] | None = None) -> Any:
@@ -106,8 +111,9 @@ def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     """
     try:
         out = _fast_dumps(value, default)
-        # orjson writes NaN and infinity as null; nothing of ours writes null, so a second look is rarely needed.
-        return out if out is not None and b"null" not in out else _dumps(value, default)
+        # orjson writes NaN and infinity as null. To look for that in a long text would take longer than to write it.
+        is_sure = out is not None and ((len(out) < _LONG_OUT and b"null" not in out) or _is_finite(value))
+        return out if is_sure else _dumps(value, default)  # type: ignore[return-value]
     except UnicodeEncodeError as error:
         raise ConfigError(
             f"A text to be sent holds half of a surrogate pair ({error.object[error.start]!r}), which is no Unicode"
@@ -115,6 +121,23 @@ def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
         ) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"A value to be sent has no JSON form: {cut(error, 200)}") from error
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether a value consists of JSON values only, and no number in it is infinite or none."""
+    level = [value]
+    while level:
+        kinds = set(map(type, level))
+        if not kinds <= _KINDS or (float in kinds and not all(isfinite(n) for n in level if n.__class__ is float)):
+            return False
+        below: list[Any] = []
+        for each in level if kinds & _NESTED else ():
+            if each.__class__ is dict:
+                below += each.values()
+            elif each.__class__ is list or each.__class__ is tuple:
+                below += each
+        level = below
+    return True
 
 
 def _fast_dumps(value: Any, default: Callable[[Any], Any] | None) -> bytes | None:

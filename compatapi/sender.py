@@ -95,10 +95,13 @@ class Sender:
             call.pause(pause)
 
     def _attempt(self, wanted: HttpRequest, call: Call, stats: Stats, read: Callable[[HttpResponse, Stats], T]) -> T:
-        _log.debug("%s %s", wanted.method, _address(wanted))
+        is_told = _log.isEnabledFor(logging.DEBUG)
+        if is_told:
+            _log.debug("%s %s", wanted.method, _address(wanted))
         response = self.transport.send(wanted, call)
         stats.head = call.elapsed()
-        _log.debug("answer %d, request id %s, after %.2f s", response.status, response.request_id, stats.head)
+        if is_told:
+            _log.debug("answer %d, request id %s, after %.2f s", response.status, response.request_id, stats.head)
         try:
             if response.status >= 300:
                 raise self._status_error(response)
@@ -145,13 +148,15 @@ def read_all(response: HttpResponse, limits: Limits) -> bytes:
     Raises:
         DecodeError: It is larger than the limit.
     """
-    body = bytearray()
+    pieces: list[bytes] = []
+    size = 0
     for piece in response.body:
-        body += piece
-        if len(body) > limits.body:
-            body.clear()
+        pieces.append(piece)
+        size += len(piece)
+        if size > limits.body:
+            pieces.clear()
             raise DecodeError(f"The answer is larger than the limit of {limits.body:,} bytes")
-    return bytes(body)
+    return b"".join(pieces)
 
 
 def _read_error(response: HttpResponse, limit: int) -> bytes:

@@ -13,12 +13,12 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from compatapi.call import Call
-from compatapi.chunked import ChunkedDecoder
 from compatapi.compressed import decompressed
 from compatapi.errors import CompatAPIError, ConfigError, ConnectError, ConnectionLost, DecodeError, RequestTimeout, cut
 from compatapi.http_types import Headers, HttpRequest, HttpResponse, show_url
@@ -32,10 +32,8 @@ __all__ = ["Transport"]
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: Content codings that are understood (RFC 9110, section 8.4.1). Others may come with decoders that know no bounds.
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-#: Bytes asked for at once. A read returns as soon as anything is there.
-_READ_SIZE = 65536
-#: Seconds and bytes spent behind the end of an answer to save the connection for the next one.
-_DRAIN_SECONDS, _DRAIN_BYTES = 0.05, 65536
+#: Reads behind the end of an answer, and seconds of each, to save the connection for the next one.
+_DRAIN_READS, _DRAIN_SECONDS = 3, 0.05
 #: Addresses that are kept ready to be sent to; a client has a handful.
 _MOST_URLS = 64
 #: The query of a URL in the text of an error.
@@ -62,7 +60,7 @@ class Transport:
         self._lock = threading.Lock()
         self._adapter: Adapter | None = None
         self._pid = os.getpid()
-        self._settings: dict[tuple[str, str], dict[str, Any]] = {}
+        self._settings: dict[str, dict[str, Any]] = {}
         self._urls: dict[str, str] = {}  # as they are sent; checking and quoting one costs more than sending it
 
     def send(self, request: HttpRequest, call: Call) -> HttpResponse:
@@ -80,7 +78,6 @@ class Transport:
         call.check()
         prepared = self._prepare(request)
         adapter, settings = self._adapter_for(prepared.url)
-        call.start_clock("connect")
         current.call = call
         try:
             # The clocks are the call's own; urllib3's would start again with each byte.
@@ -123,16 +120,13 @@ class Transport:
                 raise ConfigError(f"The URL {show_url(request.url)} cannot be used: {cut(error, 200)}") from error
             if len(self._urls) < _MOST_URLS:
                 self._urls[request.url] = str(prepared.url)
-        headers = CaseInsensitiveDict(
-            {
-                "User-Agent": "compatapi",
-                # Compressed, a piece may wait in the compressor of a proxy for the ones after it.
-                "Accept-Encoding": "identity" if request.stream else "gzip, deflate",
-                **request.headers,
-            }
-        )
-        for name, value in headers.items():
+        headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+        headers["User-Agent"] = "compatapi"
+        # Compressed, a piece may wait in the compressor of a proxy for the ones after it.
+        headers["Accept-Encoding"] = "identity" if request.stream else "gzip, deflate"
+        for name, value in request.headers.items():
             _check_header(name, value)
+            headers[name] = value
         if request.body is not None:
             headers["Content-Length"] = str(len(request.body))
         prepared.headers, prepared.body = headers, request.body
@@ -144,7 +138,6 @@ class Transport:
 
         from compatapi.connections import Adapter
 
-        parts = urlsplit(url)
         if self._pid != os.getpid():
             # The child of a fork must not write into the connections of its parent, and the lock may be held for ever:
             # by a thread that the fork left behind.
@@ -152,14 +145,14 @@ class Transport:
         with self._lock:
             if self._adapter is None:
                 self._adapter = Adapter()
-            key = (parts.scheme, parts.netloc)
-            settings = self._settings.get(key)
+            origin = "/".join(url.split("/", 3)[:3])
+            settings = self._settings.get(origin)
             if settings is None:
                 session = requests.Session()
                 verify = True if self._verify is None else self._verify
                 found = session.merge_environment_settings(url, dict(self._proxies or {}), True, verify, self._cert)
                 settings = {name: found[name] for name in ("verify", "cert", "proxies")}
-                self._settings[key] = settings
+                self._settings[origin] = settings
             return self._adapter, settings
 
 
@@ -167,7 +160,7 @@ def _check_header(name: str, value: str) -> None:
     """RFC 9110, sections 5.1 and 5.5. The value is not shown: it may be the key."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigError(f"A header cannot have the name {cut(name, 80)!r}: letters, digits and hyphens are allowed")
-    if not isinstance(value, str) or not value.isprintable() or not f"{name}{value}".isascii():
+    if not isinstance(value, str) or not value.isprintable() or not value.isascii():
         raise ConfigError(
             f"The header {name!r} has a value that cannot be sent: only printable ASCII characters are allowed"
         )
@@ -188,14 +181,14 @@ class _Exchange:
 
     def response(self) -> HttpResponse:
         raw, call = self._raw, self._call
-        self._pieces = self._iterate()
+        self._read = _pieces(raw)
         if self._stream:
             call.hold_clock()
         return HttpResponse(
             status=raw.status,
             reason=raw.reason or "",
-            headers=Headers(raw.headers.items()),
-            body=self._pieces,
+            headers=raw.headers if isinstance(raw.headers, Headers) else Headers(raw.headers.items()),
+            body=self._iterate(),
             wait=self._wait,
             rest=call.rest_clock,
             release=self._release,
@@ -212,8 +205,8 @@ class _Exchange:
         self._waits = True
 
     def _iterate(self) -> Iterator[bytes]:
-        raw, call = self._raw, self._call
-        pieces = _read(raw)
+        call = self._call
+        pieces = _decoded(self._read, self._raw.headers)
         try:
             while True:
                 with self._reading:
@@ -234,20 +227,21 @@ class _Exchange:
 
     def _release(self) -> None:
         """After the end mark: read the little that may follow, if the connection can serve again."""
-        connection = self._raw.connection
-        sock = None if connection is None else connection.sock
-        if self._over or sock is None or not (self._raw.chunked or self._raw.length_remaining is not None):
-            self._close()
-            return
+        if getattr(self._raw, "can_be_drained", False):
+            with self._reading:
+                if not self._over:
+                    self._drain()
+        self._close()
+
+    def _drain(self) -> None:
+        sock = self._raw.connection.sock
         try:
-            self._call.end_within(2 * _DRAIN_SECONDS)
             sock.settimeout(_DRAIN_SECONDS)
-            left = _DRAIN_BYTES
-            while left > 0 and (piece := next(self._pieces, None)) is not None:
-                left -= len(piece)
+            if any(next(self._read, None) is None for _ in range(_DRAIN_READS)):
+                sock.settimeout(None)
+                self._finish(drop=False)
         except (CompatAPIError, OSError):  # the answer is whole already; its connection is not worth an error
             self._finish(drop=True)
-        self._close()
 
     def _close(self) -> None:
         """Idempotent, from any thread, never waits: a thread that is inside a read wakes and cleans up itself."""
@@ -272,36 +266,18 @@ class _Exchange:
             self._raw.release_conn()
 
 
-def _read(raw: Any) -> Iterator[bytes]:
-    """The body as it arrives, without its codings."""
-    encoding = raw.headers.get("content-encoding", "").strip().lower()
+def _pieces(raw: Any) -> Iterator[bytes]:
+    """The body as it arrives. What a program puts in the place of a server (responses) gives urllib3's answers."""
+    pieces: Iterator[bytes] = raw.pieces() if hasattr(raw, "pieces") else iter(partial(raw.read1, 65536, False), b"")
+    return pieces
+
+
+def _decoded(pieces: Iterator[bytes], headers: Mapping[str, str]) -> Iterator[bytes]:
+    """The pieces of a body without its codings."""
+    encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in _ENCODINGS:
         raise DecodeError(f"The answer is compressed in a way that was not asked for: {cut(encoding, 80)!r}")
-    file = getattr(getattr(raw, "_original_response", None), "fp", None)
-    pieces = _read_chunked(raw, file) if raw.chunked and file is not None else _read_plain(raw)
     return decompressed(pieces, encoding) if encoding not in ("", "identity") else pieces
-
-
-def _read_plain(raw: Any) -> Iterator[bytes]:
-    while piece := raw.read1(_READ_SIZE, decode_content=False):
-        yield piece
-
-
-def _read_chunked(raw: Any, file: Any) -> Iterator[bytes]:
-    # Ours takes a tenth of the time of urllib3's, which reads chunk by chunk and waits until each is whole.
-    decoder = ChunkedDecoder()
-    while not decoder.done:
-        data = file.read1(_READ_SIZE)
-        if not data:
-            raise ConnectionLost("The connection was closed inside the answer")
-        if piece := decoder.feed(data):
-            yield piece
-        if decoder.failed is not None:  # before more is waited for
-            raise decoder.failed
-    if decoder.left_over:
-        _drop(raw)
-    else:
-        raw._original_response.close()  # the answer, not the connection
 
 
 def _drop(raw: Any) -> None:

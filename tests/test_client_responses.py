@@ -6,14 +6,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import responses
 
-from calls import COMPLETION, REQUEST, TOLD, client_of, error_of, hard_limit, sse  # noqa: F401
+from calls import COMPLETION, REQUEST, TOLD, client_of, error_of, hard_limit  # noqa: F401
 from compatapi.chat_types import ChatCompletionRequest, Message
 from compatapi.client import Client
 from compatapi.dialects.base import Provider
 from compatapi.errors import ConfigError
 from compatapi.http_types import Secret
 from compatapi.providers import PROVIDERS
-from compatapi.testing import chat_chunks
+from compatapi.testing import add_stream
 
 BASE = "http://example.test/v1"
 
@@ -85,7 +85,7 @@ def test_minimal_body(web):
 )
 def test_streaming_body(web, row, expected):
     """A stream adds stream: true, and asks for usage where the provider's row says so; compression is not asked for."""
-    web.post(responses.matchers.re.compile(".*"), body=sse(*chat_chunks("Hi")))
+    add_stream(web, "Hi", provider=row)
     with Client(row, api_key="k").chat_completion_stream(REQUEST) as stream:
         assert "Hi" == "".join(chunk.text for chunk in stream)
     request = web.calls[0].request
@@ -96,7 +96,7 @@ def test_streaming_body(web, row, expected):
 
 def test_the_request_has_the_last_word_on_usage(web):
     """A stream_options that the request has is sent as it is."""
-    web.post(f"{PROVIDERS['openai'].base_url}/chat/completions", body=sse(*chat_chunks("Hi")))
+    add_stream(web, "Hi")
     request = ChatCompletionRequest("m", [Message.user("x")], stream_options={"include_usage": False})
     Client(api_key="k").chat_completion_stream(request, lambda chunk: None)
     assert {"include_usage": False} == body_of(web.calls[0].request)["stream_options"]
@@ -233,7 +233,7 @@ def test_blocking_call_of_a_streaming_request(web):
     """A request with stream=True is a clear error in a blocking call, and welcome in a streaming one."""
     request = ChatCompletionRequest("m", [Message.user("x")], stream=True)
     assert "chat_completion_stream" in str(error_of(ConfigError, client_of(BASE).chat_completion, request))
-    web.post(f"{BASE}/chat/completions", body=sse(*chat_chunks("Hi")))
+    add_stream(web, "Hi", base_url=BASE)
     assert "Hi" == client_of(BASE).chat_completion_stream(request, lambda chunk: None).text
 
 

@@ -15,6 +15,14 @@ from helpers import RECORDINGS
 from streams import body, call, part, say, stop
 
 
+@pytest.fixture(autouse=True, scope="module")
+def learns_at_once():
+    """A stream of a few chunks shall be enough."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forms, "_SHORT", 0)
+        yield
+
+
 def read(payloads, *, learns):
     """What a decoder makes of payloads: chunks in full (their readings too), and the kind of error at the end.
 
@@ -183,6 +191,13 @@ def test_chunks_share_nothing(kind):
         show(OpenAIChunkDecoder().decode(Frame(json.dumps(KINDS[kind](text))))[0]) for text in ("one", "two", "three")
     ]
     assert alone == chunks
+
+
+def test_a_short_stream_is_not_learnt(monkeypatch):
+    """Learning costs what reading a hundred chunks costs, so that it waits for some."""
+    monkeypatch.setattr(forms, "_SHORT", 12)
+    payloads = [say(f"text {number}") for number in range(20)]
+    assert 20 - 12 - 2 == both(payloads)
 
 
 def test_forms_that_never_serve_are_given_up(monkeypatch):

@@ -14,7 +14,7 @@ import compatapi
 ROOT = Path(compatapi.__file__).parent
 STOREYS = (
     ("errors", "stats"),
-    ("wire", "jsontext", "http_types", "framing", "chunked", "compressed"),
+    ("wire", "jsontext", "http_types", "framing", "chunked", "compressed", "http1"),
     ("message_types",),
     ("chat_types",),
     ("service_types", "quirks", "toolcalls", "call", "retry"),

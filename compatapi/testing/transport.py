@@ -139,7 +139,7 @@ class _Connection(connections._HTTPConnection):
         return self.sock is not None and not self.sock.is_over
 
 
-class _Socket(io.RawIOBase):
+class _Socket:
     """Both ends of a connection: takes the bytes of requests, gives the steps of scripts."""
 
     def __init__(self, playbook: Playbook, number: int, real_time: bool) -> None:
@@ -151,16 +151,16 @@ class _Socket(io.RawIOBase):
         self._steps: Iterator[Step] = iter(())
         self._keeps = True
 
-    # --- as a socket
-
     def sendall(self, data: bytes) -> None:
         if self.is_over:
             raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
         self._sent += data
 
-    def makefile(self, *_: Any, **__: Any) -> Any:
-        # Not closed with the answer: the connection may take another request.
-        return io.BufferedReader(_Unclosed(self))
+    def recv(self, size: int) -> bytes:
+        while not self._left and not self.is_over:
+            self._step()
+        data, self._left = self._left[:size], self._left[size:]
+        return data
 
     def settimeout(self, _: float | None) -> None:
         """The clocks of the call count, and no other."""
@@ -171,17 +171,8 @@ class _Socket(io.RawIOBase):
     def shutdown(self, _: int) -> None:
         self.is_over = True
 
-    # --- as what is read from it
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._left and not self.is_over:
-            self._step()
-        size = min(len(buffer), len(self._left))
-        buffer[:size], self._left = self._left[:size], self._left[size:]
-        return size
+    def close(self) -> None:
+        self.is_over = True
 
     def _step(self) -> None:
         if self._sent:
@@ -216,17 +207,6 @@ class _Socket(io.RawIOBase):
             _set_forward(call, seconds)
         if call.is_stopped:
             self.is_over = True
-
-
-class _Unclosed(io.RawIOBase):
-    def __init__(self, source: _Socket) -> None:
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        return self._source.readinto(buffer)
 
 
 def _wait(call: Call, seconds: float) -> None:

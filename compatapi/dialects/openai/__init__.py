@@ -224,6 +224,9 @@ class OpenAIChunkDecoder:
 
     def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
         """The chunks of one frame."""
+        if frame.data == "[DONE]":  # to find out that it is no JSON costs as much as a chunk
+            self.done = True
+            return []
         try:
             value = jsontext.loads(frame.data, self._join_halves)
             if self._halves:

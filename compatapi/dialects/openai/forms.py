@@ -19,6 +19,7 @@ from compatapi import jsontext
 from compatapi.accumulate import TEXTS
 from compatapi.chat_types import ChatCompletionChunk
 from compatapi.dialects.openai.formcode import NotToBeLearnt, Probe, ReaderDraft
+from compatapi.errors import DecodeError
 from compatapi.wire import Extra, WireType, wire_names
 
 __all__ = ["Forms"]
@@ -29,6 +30,8 @@ _FIXED = frozenset({'"index"', '"finish_reason"', '"role"', '"type"', '"name"', 
 #: What learning costs, counted in chunks that were spared the full reading: a look at the tokens, a new function. A
 #: stream begins with some credit, and when it has none it is read in full until forms have earned more.
 _LOOK, _MAKE, _CREDIT = 4, 60, 400
+#: Chunks of a stream that is too short for learning to pay.
+_SHORT = 12
 #: Shapes of one stream; one of three choices has three, one of reasoning and text two.
 _FEW = 8
 #: Characters of a chunk that is worth learning. Longer ones carry images or sound, and come alone.
@@ -81,6 +84,7 @@ class Forms:
         self._first: Reader = _nothing  # the one that served last
         self._others: list[Reader] = []
         self._credit = _CREDIT
+        self._waiting = _SHORT
 
     def read(self, data: str) -> ChatCompletionChunk | None:
         """The chunk that ``data`` is; ``None`` when it has to be read in full."""
@@ -105,6 +109,9 @@ class Forms:
             grower: Gives what has to be told the piece of arguments in each chunk like this one, if there is one.
         """
         if self._credit < _LOOK or len(data) > _LONGEST or not _is_plain(chunk):
+            return
+        self._waiting -= 1
+        if self._waiting >= 0:
             return
         self._credit -= _LOOK
         tokens = _TOKEN.findall(data)
@@ -156,29 +163,33 @@ class Forms:
         told = _DELTA + _ARGUMENTS if shape.is_call else ""
 
         def read(text: str) -> ChatCompletionChunk:
-            return self._structure(jsontext.loads(text), ChatCompletionChunk)
+            try:
+                return self._structure(jsontext.loads(text), ChatCompletionChunk)
+            except DecodeError as error:  # not anything may stand there
+                raise NotToBeLearnt from error
 
         def filled(empty: Probe | None = None) -> str:
             values = ['""' if probe is empty else probe.text for probe in probes]
             return "".join(part for pair in zip(fixed, values, strict=False) for part in pair) + fixed[-1]
 
-        if _look(read(data)) != _look(chunk):  # it depended on what came before
+        if not _is_same(read(data), chunk):  # it depended on what came before
             raise NotToBeLearnt
-        texts = [filled(), "".join(shape.tokens), data]
         # An empty string may mean something else than one that says something: then it is left to the full reading.
-        trial = ReaderDraft(read(texts[0]), fixed, probes, told, [probe.name for probe in probes]).make(str)
-        empty = [probe.name for probe in probes if _is_alike(trial, read, filled(probe))]
-        draft = ReaderDraft(read(texts[0]), fixed, probes, told, empty)
-        if not _is_alike(draft.make(str), read, *texts):
-            raise NotToBeLearnt
+        probed, names = read(filled()), [probe.name for probe in probes if isinstance(probe.value, str)]
+        draft = ReaderDraft(probed, fixed, probes, told, names)
+        trial = draft.make(str)
+        empty = [p.name for p in probes if p.name in names and _is_same(trial(text := filled(p)), read(text))]
+        if empty != names:
+            draft = ReaderDraft(probed, fixed, probes, told, empty)
+            trial = draft.make(str)
+        first = "".join(shape.tokens)
+        for text, thing in ((filled(), probed), (first, read(first)), (data, chunk)):
+            found = trial(text)
+            # All but the probe may also be left to the full reading.
+            if not _is_same(found, thing) and (found is not None or thing is probed):
+                raise NotToBeLearnt
         _mark(draft, chunk)
         return draft.make(grower())
-
-
-def _is_alike(short: Reader, full: Reader, probe: str, *texts: str) -> bool:
-    """Whether texts come out of both ways to read alike; all but the probe may also be left to the full reading."""
-    found = [(short(text), text) for text in (probe, *texts)]
-    return found[0][0] is not None and all(made is None or _look(made) == _look(full(text)) for made, text in found)
 
 
 def _name(tokens: list[str], at: int) -> str:
@@ -226,14 +237,27 @@ def _is_plain(chunk: ChatCompletionChunk) -> bool:
     return delta.tool_calls is None or len(delta.tool_calls) == 1
 
 
-def _look(thing: Any) -> Any:
-    """Everything of a wire object, to be compared."""
-    if isinstance(thing, list | tuple):
-        return thing.__class__, [_look(item) for item in thing]
-    if not isinstance(thing, WireType):
-        return thing.__class__, thing
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two things are the same in everything, their classes, unknown fields and readings among it."""
+    if one is other:
+        return True
+    if one.__class__ is not other.__class__:
+        return False
+    if isinstance(one, WireType):
+        names = wire_names(type(one))
+        return (
+            all(_is_same(getattr(one, name), getattr(other, name)) for name in names)
+            and one.readings == other.readings
+            and _is_same(_unknown(one), _unknown(other))
+        )
+    if one.__class__ is dict:
+        return one.keys() == other.keys() and all(_is_same(value, other[key]) for key, value in one.items())
+    if one.__class__ in (list, tuple):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return bool(one == other)
+
+
+def _unknown(thing: WireType) -> dict[str, Any]:
     extra = thing._extra or {}
-    unknown = {name: value for name, value in extra.items() if name not in wire_names(type(thing))}
-    if isinstance(extra, Extra) or not thing._is_short_lived:
-        unknown = dict(extra)
-    return type(thing), [_look(getattr(thing, name)) for name in wire_names(type(thing))], unknown, thing.readings
+    known = () if isinstance(extra, Extra) or not thing._is_short_lived else wire_names(type(thing))
+    return {name: value for name, value in extra.items() if name not in known}
