@@ -99,12 +99,15 @@ class _ChoiceSoFar:
         self.message_extras.add(delta)
 
     def _note_pieces(self, delta: Delta) -> None:
-        if "reasoning_content" in delta.readings and isinstance(delta.extra.get("reasoning"), str):
+        raw = delta._extra or {}
+        if "reasoning_content" in delta.readings and isinstance(raw.get("reasoning"), str):
             self.reasoning_name = "reasoning"
         for name in _PIECED:
-            pieces = delta.extra.get(name)
+            pieces = raw.get(name)
             if isinstance(pieces, list):
-                _merge_pieces(self.pieced.setdefault(name, []), pieces)
+                # What a program has asked for it may change later; else it is ours alone.
+                mine = copy.deepcopy(pieces) if isinstance(raw, Extra) else pieces
+                _merge_pieces(self.pieced.setdefault(name, []), mine)
 
     def _add_rare(self, delta: Delta) -> None:
         if delta.function_call is not None:
@@ -287,8 +290,9 @@ class _Growing:
     def takes(self, piece: dict[str, Any]) -> bool:
         """Whether ``piece`` goes on with this one: same type and index, and no other id."""
         fields = self._fields
-        same = all(fields.get(key) == piece.get(key) for key in ("type", "index"))
-        return same and (not fields.get("id") or not piece.get("id") or fields["id"] == piece["id"])
+        if fields.get("type") != piece.get("type") or fields.get("index") != piece.get("index"):
+            return False
+        return not fields.get("id") or not piece.get("id") or bool(fields["id"] == piece["id"])
 
     def add(self, piece: dict[str, Any]) -> None:
         for key, value in piece.items():

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from compatapi.cli.failures import Command, Failure
-from compatapi.cli.serving import note, port_option, serve
+from compatapi.cli.serving import counted, note, port_option, serve
 from compatapi.cli.terminal import one_line
 from compatapi.resolve import find_base_url, find_provider
 
@@ -54,4 +54,4 @@ def record(file: str, provider: str | None, base_url: str | None, port: int, rep
         raise Failure(one_line(f"Cannot write {file}: {error.strerror or error}")) from error
     finally:
         transport.close()
-    note(f"{recorder.exchanges} exchanges are in {file}.")
+    note(f"Recorded {counted(recorder.exchanges)} in {file}.")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from compatapi.cli.failures import Command, Failure
-from compatapi.cli.serving import note, port_option, serve
+from compatapi.cli.serving import counted, note, port_option, serve
 from compatapi.cli.terminal import one_line
 from compatapi.providers import PROVIDERS
 
@@ -55,13 +55,13 @@ def replay(file: str, port: int, pace: float, lenient: bool, repeat: bool) -> No
         try:
             script = player(request)
         except AssertionError as error:
-            note(f"{request.method} {request.route}: refused, {error}")
+            note(f"{request.method} {request.route}: refused. {error}")
             raise
         note(f"{request.method} {request.route}: exchange {script.exchange.number}")
         return script
 
-    broken = "" if recording.is_whole else ", and the file breaks off behind them"
-    about = f"Playing {len(recording.exchanges)} exchanges of {file}{broken}."
+    broken = "" if recording.is_whole else ", and the file breaks off there"
+    about = f"Playing {counted(len(recording.exchanges))} of {file}{broken}."
     serve(answer, port, dict.fromkeys(_base_paths(recording)), about)
 
 

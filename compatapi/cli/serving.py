@@ -12,7 +12,7 @@ import click
 from compatapi.cli.failures import Failure
 from compatapi.cli.terminal import one_line
 
-__all__ = ["note", "port_option", "serve"]
+__all__ = ["counted", "note", "port_option", "serve"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,6 +23,11 @@ port_option = click.option(
     show_default="any that is free",
     help="The port of 127.0.0.1 to listen on.",
 )
+
+
+def counted(exchanges: int) -> str:
+    """So many exchanges, in words."""
+    return "1 exchange" if exchanges == 1 else f"{exchanges} exchanges"
 
 
 def note(text: str) -> None:

@@ -89,7 +89,7 @@ class EmbeddingsScript:
 def require(request: RecordedRequest, operation: str) -> None:
     """Raise `UnexpectedRequest` unless the request asks for this; a path that nobody has is let through."""
     if request.operation not in (None, operation):
-        raise UnexpectedRequest(f"the script answers a request for {operation}, and this asks for {request.operation}")
+        raise UnexpectedRequest(f"The script answers a request for {operation}, and this asks for {request.operation}.")
 
 
 def refuse(request: RecordedRequest, message: str, kind: str) -> ErrorScript:

@@ -101,6 +101,11 @@ class ChatAnswer:
             finish_reason="length",
         )
 
+    def at_once(self: _AnyAnswer) -> _AnyAnswer:
+        """Return the same answer with its text in one piece; to put a million together takes services minutes."""
+        text = "".join(self.text_pieces())
+        return evolve(self, text=text, pieces=[text] if text else [], usage=self.counts())
+
     def text_pieces(self) -> Sequence[str]:
         """Return the text as the deltas have it."""
         return split_pieces(self.text) if self.pieces is None else self.pieces

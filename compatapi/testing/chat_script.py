@@ -12,7 +12,7 @@ from .answers import ErrorScript, require
 from .chat import ChatAnswer
 from .faults import Faults, as_faults, bent
 from .http1 import RecordedRequest, merge_headers
-from .script import HeaderValues, Reply, Step, StreamReply, encode_json
+from .script import IS_ENCODING, IS_END, IS_FRAMING, HeaderValues, Reply, Step, StreamReply, encode_json
 from .services import service_of
 from .services.base import Lines
 from .sketch import Sketch
@@ -26,6 +26,7 @@ class ChatScript(ChatAnswer):
     elsewhere, and in whole answers, it is always there. The fields of `ChatAnswer` say what is
     answered, these say how (see `StreamReply`; times in seconds). A whole answer takes `delay`,
     `encoding`, `headers` and `fault` only. An empty `model` echoes the one that was asked for.
+    There is one choice, whatever `n` asks for; `Reply` and `StreamReply` can say several.
 
     `fault`: what goes wrong, a value of `compatapi.testing.faults` or its name in `FAULTS`, or
     several of them: `fault=Cut(after=2)`, `fault="bad-json"`, `fault=["gzip", Cut(after=1)]`.
@@ -35,9 +36,9 @@ class ChatScript(ChatAnswer):
     interval: float = field(default=0.0, kw_only=True)
     delay: float = field(default=0.0, kw_only=True)
     first_delay: float = field(default=0.0, kw_only=True)
-    framing: str = field(default="chunked", kw_only=True)
-    encoding: str | None = field(default=None, kw_only=True)
-    end: str = field(default="clean", kw_only=True)
+    framing: str = field(default="chunked", validator=IS_FRAMING, kw_only=True)
+    encoding: str | None = field(default=None, validator=IS_ENCODING, kw_only=True)
+    end: str = field(default="clean", validator=IS_END, kw_only=True)
     headers: HeaderValues = field(factory=dict, kw_only=True)
     fault: Faults = field(default=None, kw_only=True)
 
@@ -64,7 +65,7 @@ class ChatScript(ChatAnswer):
         return self if self.model else evolve(self, model=service_of(request).model(request, body))
 
     def _whole(self, request: RecordedRequest, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        return service_of(request).whole(self._answer(request, body), request, body)
+        return service_of(request).whole(self._answer(request, body).at_once(), request, body)
 
     def _lines(self, request: RecordedRequest, body: Mapping[str, Any]) -> Lines:
         found = service_of(request).lines(self._answer(request, body), request, body)

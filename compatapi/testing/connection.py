@@ -68,7 +68,6 @@ class Connection:
                     self.pause(step)
             return "keep"
         finally:
-            # A script may hold a connection of its own, and is not to wait for the garbage collector to let it go.
             getattr(steps, "close", lambda: None)()
 
     def pause(self, seconds: float) -> None:

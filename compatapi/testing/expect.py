@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .answers import UnexpectedRequest
 from .http1 import RecordedRequest
@@ -36,8 +36,15 @@ class Expect:
         Expect({"model": "small-1", "text": re.compile("weather")}, ChatScript("It rains."))
     """
 
-    what: ChatCompletionRequest | Mapping[str, Any] | Callable[[RecordedRequest], object]
+    what: ChatCompletionRequest | Mapping[str, Any] | Callable[[RecordedRequest], object] = field()
     script: Script
+
+    @what.validator
+    def _check_what(self, _: object, value: object) -> None:
+        from compatapi.wire import WireType
+
+        if not isinstance(value, WireType | Mapping) and not callable(value):
+            raise TypeError(f"give a request, a dict of its fields, or a function, not {value!r}")
 
     def play(self, request: RecordedRequest) -> Iterator[Step]:
         """Give the steps of the script.

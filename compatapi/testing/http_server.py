@@ -67,7 +67,8 @@ class HttpServer:
     def url(self) -> str:
         """Scheme, host and port, without a slash at the end."""
         scheme = "http" if self._ssl_context is None else "https"
-        return f"{scheme}://{self._address[0]}:{self.port}"
+        host = f"[{self._address[0]}]" if ":" in self._address[0] else self._address[0]
+        return f"{scheme}://{host}:{self.port}"
 
     @property
     def base_url(self) -> str:
@@ -100,7 +101,8 @@ class HttpServer:
         if self.closed:
             raise RuntimeError("the server was closed: make a new one")
         if self._listener is None:
-            self._listener = socket.create_server(self._address, backlog=128)
+            family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+            self._listener = socket.create_server(self._address, family=family, backlog=128)
             self._address = self._listener.getsockname()[:2]
             self._acceptor = self._thread("accept", self._accept, self._listener)
         return self
@@ -155,7 +157,10 @@ class HttpServer:
             if self.closed:
                 client.close()
                 return
-            self._admit(client)
+            try:
+                self._admit(client)
+            except OSError:  # of a client that has left before TLS could begin
+                client.close()
 
     def _admit(self, client: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

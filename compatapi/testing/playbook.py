@@ -9,8 +9,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import Any
 
-from attrs import frozen
+from attrs import fields, frozen, has
 
 from .answers import UnexpectedRequest, refuse
 from .http1 import RecordedRequest
@@ -57,7 +58,7 @@ class Playbook:
     def add(self, *scripts: Script | Handler) -> None:
         """Put more scripts at the end of the queue; raise `TypeError` for anything else."""
         for script in scripts:
-            if not hasattr(script, "play") or self._handler is not None:
+            if isinstance(script, type) or not hasattr(script, "play") or self._handler is not None:
                 raise TypeError(f"give scripts or one function, not {script!r}")
             self._queue.append(script)
 
@@ -86,20 +87,33 @@ class Playbook:
             raise AssertionError("\n".join((f"The requests were not those of the scripts ({counts}):", *lines)))
 
     def _play(self, request: RecordedRequest, number: int, script: Script | None) -> Iterator[Step]:
+        has_begun = False
         try:
             if script is None:
                 script = self._choose(request)
             if not hasattr(script, "play"):
                 raise TypeError(f"it returned {script!r}, which is no script")
-            return script.play(request)
+            steps = script.play(request)
+            try:
+                for step in steps:
+                    has_begun = has_begun or isinstance(step, bytes)
+                    yield step
+                return
+            finally:
+                # A script may hold a connection of its own, and is not to wait for the garbage collector to let it go.
+                getattr(steps, "close", lambda: None)()
         except UnexpectedRequest as error:
             why, kind = str(error), "unexpected_request"
             message = f"Unexpected request {number}: {request.method} {request.path}. {error}"
         except Exception as error:
             why, kind = f"{type(error).__name__}: {error}", "script_error"
-            message = f"The function of this server failed at {request.method} {request.path}: {why}"
+            who = "A script" if self._handler is None else "The function"
+            message = f"{who} of this server failed at {request.method} {request.path}: {why}"
         self.unexpected.append(Unexpected(request, number, why))
-        return refuse(request, message, kind).play(request)
+        if has_begun:
+            yield "close"
+        else:
+            yield from refuse(request, message, kind).play(request)
 
     def _choose(self, request: RecordedRequest) -> Script:
         if self._handler is None:
@@ -113,6 +127,11 @@ def _checked_handler(handler: Script | Handler) -> Handler:
     return handler
 
 
-def _shown(script: object) -> str:
+def _shown(script: Any) -> str:
+    """A script with those of its fields that say something of their own."""
     text = repr(script)
+    if has(type(script)):
+        told = [(one, getattr(script, one.name)) for one in fields(type(script))]
+        own = [f"{one.name}={value!r}" for one, value in told if value not in (one.default, {})]
+        text = f"{type(script).__name__}({', '.join(own)})"
     return text if len(text) <= 120 else f"{text[:117]}..."

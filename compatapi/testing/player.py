@@ -136,8 +136,7 @@ class Replay:
             if not self._left and self._repeat:
                 self._left = list(self._all)
             if not self._left:
-                asked = f"{request.method} {request.route}"
-                raise UnexpectedRequest(f"{asked}: all {len(self._all)} exchanges of the recording were played")
+                raise UnexpectedRequest("All exchanges of the recording were played.")
             found = self._find(self._left, request)
             self._left.remove(found)
             self.played.append(found)
@@ -182,7 +181,7 @@ def _strict(left: list[Exchange], request: RecordedRequest) -> Exchange:
     found = differences(left[0], request)
     if found:
         lines = [*found[:_MOST_LINES], *([f"and {len(found) - _MOST_LINES} more"] if len(found) > _MOST_LINES else [])]
-        here = f"it is not exchange {left[0].number} of the recording, which is the next one:"
+        here = f"It is not exchange {left[0].number} of the recording, which is the next one:"
         raise UnexpectedRequest("\n  ".join([here, *lines]))
     return left[0]
 

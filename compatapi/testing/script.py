@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from attrs import field, frozen, validators
+from attrs import Attribute, field, frozen
 
 from .http1 import RecordedRequest, merge_headers, render_head
 
@@ -25,6 +25,21 @@ HeaderValues = Mapping[str, str | None]
 
 # The window sizes that make zlib write gzip and "deflate" (RFC 9110, section 8.4.1: zlib format).
 _WINDOW_BITS = {"gzip": 31, "deflate": 15}
+
+
+def one_of(*allowed: str | None) -> Callable[[object, Attribute[Any], str | None], None]:
+    """A validator that says in one line what is allowed."""
+
+    def check(_: object, attribute: Attribute[Any], value: str | None) -> None:
+        if value not in allowed:
+            raise ValueError(f"{attribute.name} is one of {', '.join(map(repr, allowed))}, not {value!r}")
+
+    return check
+
+
+IS_FRAMING = one_of("chunked", "close", "length")
+IS_ENCODING = one_of(None, *_WINDOW_BITS)
+IS_END = one_of("clean", "cut", "reset", "stall")
 
 
 class Script(Protocol):
@@ -54,11 +69,7 @@ class Reply:
     body: Mapping[str, Any] | Sequence[Any] | str | bytes | None = field(default=b"", kw_only=True)
     headers: HeaderValues = field(factory=dict, kw_only=True)
     delay: float = field(default=0.0, kw_only=True)
-    encoding: str | None = field(
-        default=None,
-        validator=validators.optional(validators.in_(tuple(_WINDOW_BITS))),
-        kw_only=True,
-    )
+    encoding: str | None = field(default=None, validator=IS_ENCODING, kw_only=True)
 
     def play(self, request: RecordedRequest) -> Iterator[Step]:
         """Give the pause, then head and body as one write."""
@@ -105,19 +116,11 @@ class StreamReply:
     first_delay: float = field(default=0.0, kw_only=True)
     keepalive: float | None = field(default=None, kw_only=True)
     keepalive_text: str = field(default=": keep-alive\n\n", kw_only=True)
-    framing: str = field(default="chunked", validator=validators.in_(("chunked", "close", "length")), kw_only=True)
-    encoding: str | None = field(
-        default=None,
-        validator=validators.optional(validators.in_(tuple(_WINDOW_BITS))),
-        kw_only=True,
-    )
+    framing: str = field(default="chunked", validator=IS_FRAMING, kw_only=True)
+    encoding: str | None = field(default=None, validator=IS_ENCODING, kw_only=True)
     newline: str = field(default="\n", kw_only=True)
     done: bool | None = field(default=None, kw_only=True)
-    end: str = field(
-        default="clean",
-        validator=validators.in_(("clean", "cut", "reset", "stall")),
-        kw_only=True,
-    )
+    end: str = field(default="clean", validator=IS_END, kw_only=True)
     status: int = field(default=200, kw_only=True)
     headers: HeaderValues = field(factory=dict, kw_only=True)
 

@@ -150,6 +150,7 @@ class _Socket:
         self._left = b""
         self._steps: Iterator[Step] = iter(())
         self._keeps = True
+        self._timeout = math.inf
 
     def sendall(self, data: bytes) -> None:
         if self.is_over:
@@ -162,8 +163,8 @@ class _Socket:
         data, self._left = self._left[:size], self._left[size:]
         return data
 
-    def settimeout(self, _: float | None) -> None:
-        """The clocks of the call count, and no other."""
+    def settimeout(self, seconds: float | None) -> None:
+        self._timeout = math.inf if seconds is None else seconds
 
     def setsockopt(self, *_: Any) -> None:
         """There is nothing to be set."""
@@ -199,6 +200,8 @@ class _Socket:
     def _pass(self, seconds: float) -> None:
         """Let time pass, until the call is stopped at the longest."""
         call = self.call
+        if seconds > self._timeout:
+            raise TimeoutError("timed out")
         if call is None or seconds <= 0:
             return
         if self._real_time or min(seconds, call.deadline) == math.inf:

@@ -90,10 +90,12 @@ class Forms:
         """The chunk that ``data`` is; ``None`` when it has to be read in full."""
         chunk: ChatCompletionChunk | None = self._first(data)
         if chunk is None:
-            for read in self._others:
+            for number, read in enumerate(self._others):
                 chunk = read(data)
                 if chunk is not None:
-                    self._put_first(read)
+                    # The first goes to the end: forms that take turns are then found at the second try.
+                    self._others.append(self._first)
+                    self._first = self._others.pop(number)
                     break
             else:
                 return None
@@ -211,11 +213,13 @@ def _key_of(tokens: list[str]) -> str:
 
 def _mark(draft: ReaderDraft, chunk: ChatCompletionChunk) -> None:
     """Tell the answer so far how little there is to take in, where nothing but the text counts."""
-    delta = chunk.choices[0].delta
+    choice, delta = chunk.choices[0], chunk.choices[0].delta
     landed = {path for paths in draft.landed.values() for path in paths}
     texts = [path for path in TEXTS if _DELTA + path in landed]
     rest = [path for path in landed if path.removeprefix(_DELTA) not in texts and not _OF_NO_ACCOUNT.fullmatch(path)]
-    takes_more = delta.refusal or chunk.choices[0].logprobs or any(name in (delta._extra or ()) for name in _PIECED)
+    takes_more = delta.refusal or any(name in (delta._extra or ()) for name in _PIECED)
+    if choice.logprobs is not None and (choice.logprobs.content or choice.logprobs.refusal):
+        takes_more = True
     said = [bool(delta.content), bool(delta.reasoning_content), bool(delta.tool_calls)]
     if draft.shared is not None and len(texts) == 1 and not rest and not takes_more and sum(said) < 2:
         draft.shared.text = texts[0]

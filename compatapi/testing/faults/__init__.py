@@ -144,8 +144,11 @@ def find_fault(fault: Fault | str) -> Fault:
 
     Raises:
         ValueError: There is none of that name. The message names those that are spelled alike.
+        TypeError: This is no fault; a class of faults is none either.
     """
     if not isinstance(fault, str):
+        if isinstance(fault, type) or not hasattr(fault, "bend"):
+            raise TypeError(f"give the name of a fault, or a value such as Cut(after=2), not {fault!r}")
         return fault
     if fault in FAULTS:
         return FAULTS[fault]

@@ -62,8 +62,8 @@ class Silence:
 class Drip:
     """Everything, the head too, comes in small pieces with pauses between them."""
 
-    pause: float = 0.01
-    size: int = 1
+    pause: float = 0.002
+    size: int = 4
 
     def bend(self, sketch: Sketch) -> Sketch:
         return evolve(sketch, size=self.size, pause=self.pause)

@@ -16,7 +16,7 @@ from compatapi.formats.anthropic import AnthropicWriter
 from compatapi.testing.http1 import RecordedRequest
 from compatapi.testing.script import encode_json
 from compatapi.testing.services.anthropic_request import read_chat
-from compatapi.testing.services.base import Lines, Service
+from compatapi.testing.services.base import Lines, Service, parsed_arguments
 from compatapi.testing.services.openai import retry_header
 
 if TYPE_CHECKING:
@@ -125,6 +125,6 @@ def _joined(events: Iterator[dict[str, Any]]) -> dict[str, Any]:
             message |= event["delta"]
             message["usage"] |= event["usage"]
     for block in message["content"]:
-        text = block.pop(_JSON, "")
-        block |= {"input": json.loads(text)} if text else {}
+        if _JSON in block:
+            block["input"] = parsed_arguments(block["name"], block.pop(_JSON))
     return message

@@ -6,6 +6,7 @@ of them do: JSON in and out, server-sent events, a Bearer key, errors by status.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,14 @@ class Service:
 def without_none(**fields: Any) -> dict[str, Any]:
     """The fields that say something."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def parsed_arguments(name: str, text: str) -> Any:
+    """The arguments of a call, for services that have them as JSON and not as text."""
+    try:
+        return json.loads(text) if text.strip() else {}
+    except ValueError as error:
+        raise ValueError(f"the arguments of {name!r} are no JSON, and cannot be said here: {text}") from error
 
 
 def as_json_text(value: Any) -> str:

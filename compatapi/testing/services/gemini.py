@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from compatapi.testing.chat import split_pieces
 from compatapi.testing.http1 import RecordedRequest
 from compatapi.testing.script import encode_json
-from compatapi.testing.services.base import Lines, Service
+from compatapi.testing.services.base import Lines, Service, parsed_arguments
 from compatapi.testing.services.gemini_request import read_chat
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def _content(*parts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     function = call["function"]
-    arguments = json.loads(function["arguments"]) if function["arguments"].strip() else {}
+    arguments = parsed_arguments(function["name"], function["arguments"])
     return {"functionCall": {"id": call["id"], "name": function["name"], "args": arguments}}
 
 
