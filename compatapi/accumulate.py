@@ -184,6 +184,7 @@ class EndTracker:
         return bool(self._spoken)
 
 
+_chunk_extras = extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)
 _NO_FORM = object()
 #: Where the text of a chunk may be: how to get it from a delta, and what takes it in.
 TEXTS: dict[str, tuple[Callable[[Any], str | None], Callable[[_ChoiceSoFar], Callable[[str], object]]]] = {
@@ -208,7 +209,7 @@ class Accumulator:
         self._choices: dict[int, _ChoiceSoFar] = {}
         self._fields: dict[str, Any] = {}
         self._missing: tuple[str, ...] = ("id", "created", "model", "system_fingerprint")
-        self._extras = extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)()
+        self._extras = _chunk_extras()
         self._form: object = _NO_FORM  # of the last chunk, if one more of its kind can be taken the short way
         self._text_of: Callable[[Any], str | None] = str
         self._take_text: Callable[[str], object] = str

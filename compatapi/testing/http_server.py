@@ -159,12 +159,13 @@ class HttpServer:
                 return
             try:
                 self._admit(client)
-            except OSError:  # of a client that has left before TLS could begin
+            except OSError:  # the client has left
                 client.close()
 
     def _admit(self, client: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._ssl_context is not None:
+            client.getpeername()  # fails if the client has left, of which wrap_socket would leave a socket open
             client = self._ssl_context.wrap_socket(client, server_side=True, do_handshake_on_connect=False)
         with self._changed:
             self.connections += 1

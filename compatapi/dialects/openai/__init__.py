@@ -362,8 +362,8 @@ class OpenAIChunkDecoder:
         _read_finish_reason(choice)
         if choice.finish_reason is None:
             return
-        error = choice.extra.get("error")
-        if error and choice.finish_reason == "error":
+        error = choice.extra.get("error") if choice.finish_reason == "error" else None
+        if error:
             raise _reported({"error": error})
         if choice.index in self._finished:
             choice.set_reading("finish_reason", None)  # rule 6

@@ -110,10 +110,8 @@ class Forms:
             chunk: What was made of it.
             grower: Gives what has to be told the piece of arguments in each chunk like this one, if there is one.
         """
-        if self._credit < _LOOK or len(data) > _LONGEST or not _is_plain(chunk):
-            return
         self._waiting -= 1
-        if self._waiting >= 0:
+        if self._waiting >= 0 or self._credit < _LOOK or len(data) > _LONGEST or not _is_plain(chunk):
             return
         self._credit -= _LOOK
         tokens = _TOKEN.findall(data)

@@ -48,11 +48,11 @@ def request_body(request: ChatCompletionRequest, target: Target, stream: bool) -
         given = request.extra["messages"]
         messages = [to_dict(message) for message in given]
     fields = RequestFields("openai", request, target)
-    for at, (message, own) in enumerate(zip(messages, given, strict=True)):
+    for at, message in enumerate(messages):
         # In a long conversation half of them are such, and there is nothing to do about them.
         if len(message) == 2 and message.get("role") == "user" and message.get("content").__class__ is str:
             continue
-        messages[at] = _drop_foreign(fields, f"messages[{at}]", _encode_message(message, own, target.quirks))
+        messages[at] = _drop_foreign(fields, f"messages[{at}]", _encode_message(message, given[at], target.quirks))
     body["messages"] = messages
     return body
 
