@@ -26,6 +26,9 @@ __all__ = ["ChunkDecoder", "Dialect", "Provider", "held_back"]
 class ChunkDecoder(Protocol):
     """Frames in, chunks out: the small state of one stream.
 
+    It may also have ``flush()``, which gives what it has held back, and ``known(data)``: the one chunk of an event that
+    is nothing but this data, if that can be told without decoding the event; else ``None``, and the event is decoded.
+
     Attributes:
         done: Whether the dialect's end mark was seen; what comes after it is ignored.
     """

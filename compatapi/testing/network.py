@@ -25,7 +25,7 @@ class NetworkRefused(socket.gaierror):
 def only_loopback() -> Iterator[list[str]]:
     """Refuse every way to another machine while the block runs; give the list of what was refused, as it grows."""
     refused: list[str] = []
-    look_up, connect, connect_ex = socket.getaddrinfo, socket.socket.connect, socket.socket.connect_ex
+    look_up = socket.getaddrinfo
 
     def refuse(host: str, port: object) -> None:
         refused.append(f"{host}:{port}")
@@ -39,19 +39,30 @@ def only_loopback() -> Iterator[list[str]]:
         return look_up(host, port, family, type, proto, flags)
 
     def guarded(way: Any) -> Any:
-        def guarded_connect(sock: socket.socket, address: Any) -> Any:
-            # What is no pair is the path of a socket in the file system.
+        def guarded_way(sock: socket.socket, *args: Any) -> Any:
+            # The address comes last. What is no pair is the path of a socket in the file system.
+            address = args[-1] if args else None
             if isinstance(address, tuple) and not is_loopback(str(address[0])):
                 refuse(str(address[0]), address[1])
-            return way(sock, address)
+            return way(sock, *args)
 
-        return guarded_connect
+        return guarded_way
+
+    def guarded_name(way: Any) -> Any:
+        def guarded_way(host: str) -> Any:
+            if not _is_address(host) and not is_loopback(host):
+                refuse(host, "name")
+            return way(host)
+
+        return guarded_way
 
     # A patch of its own: a test that undoes those of its "monkeypatch" must not lift the guard.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", guarded_look_up)
-        patch.setattr(socket.socket, "connect", guarded(connect))
-        patch.setattr(socket.socket, "connect_ex", guarded(connect_ex))
+        for name in ("connect", "connect_ex", "sendto"):
+            patch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
+        for name in ("gethostbyname", "gethostbyname_ex"):
+            patch.setattr(socket, name, guarded_name(getattr(socket, name)))
         # By way of a proxy on the loopback a program would get anywhere. HTTP libraries read these two.
         patch.setenv("NO_PROXY", "*")
         patch.setenv("no_proxy", "*")

@@ -67,26 +67,39 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         pytest.fail(f"{where}: compatapi_fault needs a fault, and a test with compatapi_server", pytrace=False)
     try:
         values = [find_fault(fault) for fault in faults]
-    except ValueError as error:
-        pytest.fail(f"{where}: {error}", pytrace=False)
+    except (TypeError, ValueError) as error:
+        raise pytest.fail.Exception(f"{where}: {error}", pytrace=False) from None
     metafunc.parametrize("compatapi_fault", values, ids=[str(fault) for fault in faults], indirect=True)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Fail a test that came to its end although a script is left or the network was asked (a hook of pytest)."""
-    result = yield
+    """Fail a test that came to its end although a script is left or the network was asked (a hook of pytest).
+
+    With a test that failed before that, the same is told beside its own error.
+    """
+    try:
+        result = yield
+    except BaseException:
+        # A program that lives through errors hides from its test why it had one.
+        for text in _wrong(item):
+            item.add_report_section("call", "compatapi", text)
+        raise
+    if wrong := _wrong(item):
+        pytest.fail("\n\n".join(wrong), pytrace=False)
+    if _CASSETTE in item.stash:
+        item.stash[_CASSETTE].has_passed = True
+    return result
+
+
+def _wrong(item: pytest.Item) -> list[str]:
     wrong = []
     for check in item.stash.get(_CHECKS, []):
         try:
             check()
         except AssertionError as error:
             wrong.append(str(error))
-    if wrong:
-        pytest.fail("\n\n".join(wrong), pytrace=False)
-    if _CASSETTE in item.stash:
-        item.stash[_CASSETTE].has_passed = True
-    return result
+    return wrong
 
 
 @contextmanager
