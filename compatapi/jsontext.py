@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable
 from math import isfinite
 from typing import Any
-from uuid import UUID
 
 from compatapi.errors import ConfigError, DecodeError, cut
 
@@ -151,6 +150,8 @@ def _fast_dumps(value: Any, default: Callable[[Any], Any] | None) -> bytes | Non
 
 
 def _dumps(value: Any, default: Callable[[Any], Any] | None) -> bytes:
+    from uuid import UUID
+
     def form_of(item: Any) -> Any:
         if isinstance(item, UUID):  # orjson writes it by itself
             return str(item)

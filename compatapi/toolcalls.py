@@ -7,7 +7,7 @@ to 13 of "OpenAI-compatible servers" in the documentation). `ToolCallSlots` give
 from __future__ import annotations
 
 import json
-import secrets
+import os
 from collections.abc import Callable
 
 from attrs import define, field
@@ -20,7 +20,7 @@ __all__ = ["GrowingCall", "ToolCallSlots", "new_call_id"]
 
 def new_call_id() -> str:
     """A name for a tool call whose server gave none."""
-    return f"call_{secrets.token_hex(12)}"
+    return f"call_{os.urandom(12).hex()}"
 
 
 @define(eq=False)

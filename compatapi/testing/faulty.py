@@ -29,6 +29,8 @@ class FaultyServer(ScriptedServer):
 
 
 def _under(fault: Fault, script: Any) -> Any:
+    if not hasattr(script, "play") and callable(script):
+        return lambda request: _under(fault, script(request))
     if isinstance(script, Expect):
         return evolve(script, script=_under(fault, script.script))
     return evolve(script, fault=(*as_faults(script.fault), fault)) if isinstance(script, ChatScript) else script

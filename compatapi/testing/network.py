@@ -27,9 +27,9 @@ def only_loopback() -> Iterator[list[str]]:
     refused: list[str] = []
     look_up = socket.getaddrinfo
 
-    def refuse(host: str, port: object) -> None:
-        refused.append(f"{host}:{port}")
-        raise NetworkRefused(socket.EAI_NONAME, f"{host}:{port} is not this machine, and the test may reach no other")
+    def refuse(host: str, *port: object) -> None:
+        refused.append(":".join(map(str, (host, *port))))
+        raise NetworkRefused(socket.EAI_NONAME, f"{refused[-1]} is not this machine, and the test may reach no other")
 
     def guarded_look_up(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
@@ -51,7 +51,7 @@ def only_loopback() -> Iterator[list[str]]:
     def guarded_name(way: Any) -> Any:
         def guarded_way(host: str) -> Any:
             if not _is_address(host) and not is_loopback(host):
-                refuse(host, "name")
+                refuse(host)
             return way(host)
 
         return guarded_way

@@ -49,14 +49,17 @@ class Playbook:
         self._handler: Handler | None = None
         self._queue: deque[Script] = deque()
         self._lock = threading.Lock()
-        given = tuple(scripts)
-        if len(given) == 1 and not hasattr(given[0], "play"):
-            self._handler = _checked_handler(given[0])
-        else:
-            self.add(*given)
+        self.add(*scripts)
 
     def add(self, *scripts: Script | Handler) -> None:
-        """Put more scripts at the end of the queue; raise `TypeError` for anything else."""
+        """Put more scripts at the end of the queue, or a function in its place while it is empty.
+
+        Raises:
+            TypeError: For anything else.
+        """
+        if len(scripts) == 1 and not self._queue and self._handler is None and not hasattr(scripts[0], "play"):
+            self._handler = _checked_handler(scripts[0])
+            return
         for script in scripts:
             if isinstance(script, type) or not hasattr(script, "play") or self._handler is not None:
                 raise TypeError(f"give scripts or one function, not {script!r}")

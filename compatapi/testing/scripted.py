@@ -35,7 +35,11 @@ class Scripted:
         return self._playbook.unexpected
 
     def add(self, *scripts: Script | Handler) -> None:
-        """Put more scripts at the end of the queue; raise `TypeError` for anything else."""
+        """Put more scripts at the end of the queue, or a function in its place while it is empty.
+
+        Raises:
+            TypeError: For anything else.
+        """
         self._playbook.add(*scripts)
 
     def unused(self) -> list[str]:
