@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compatapi.accumulate import Accumulator
-from compatapi.dialects.openai import OpenAIChunkDecoder, forms
+from compatapi.dialects.openai import OpenAIChunkDecoder, forms, learning
 from compatapi.errors import CompatAPIError
 from compatapi.framing import Frame
 from helpers import RECORDINGS
@@ -200,11 +200,18 @@ def test_a_short_stream_is_not_learnt(monkeypatch):
     assert 20 - 12 - 2 == both(payloads)
 
 
+@pytest.mark.parametrize("count", [10, 500])
+def test_what_would_be_long_to_learn_is_not_learnt(count):
+    """No function is written for chunks of many values, nor for long ones."""
+    numbers = [say("text", numbers=list(range(start, start + count))) for start in range(0, 4000, 1000)]
+    assert (2 if count == 10 else 0) == both(numbers)
+
+
 def test_forms_that_never_serve_are_given_up(monkeypatch):
     """When no chunk is like another, learning ends after some tries, and goes on when forms have earned it."""
     looked = []
-    real = forms._key_of
-    monkeypatch.setattr(forms, "_key_of", lambda tokens: looked.append(tokens) or real(tokens))
+    real = learning.key_of
+    monkeypatch.setattr(learning, "key_of", lambda tokens: looked.append(tokens) or real(tokens))
     decoder = OpenAIChunkDecoder()
     for number in range(1000):
         decoder.decode(Frame(json.dumps(say("text", **{f"field{number}": 1}))))

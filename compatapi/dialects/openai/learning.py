@@ -1,0 +1,172 @@
+"""Learn the form of chunks: what differs, what it means, and whether a short way to read them is right.
+
+A chunk's JSON text is cut into *tokens*: strings, numbers, and what stands between them. Chunks whose tokens differ in
+values only are of one shape. `make_reader` has a function written for a shape (`formcode`), and proves it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from compatapi import jsontext
+from compatapi.accumulate import TEXTS
+from compatapi.chat_types import ChatCompletionChunk
+from compatapi.dialects.openai.formcode import NotToBeLearnt, Probe, ReaderDraft
+from compatapi.errors import DecodeError
+from compatapi.wire import Extra, WireType, wire_names
+
+__all__ = ["key_of", "likely_holes", "make_reader", "tokens_of"]
+
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[^"\d-]+')
+#: Values on which the reading of a chunk, or of those behind it, depends: they are never holes.
+_FIXED = frozenset({'"index"', '"finish_reason"', '"role"', '"type"', '"name"', '"object"'})
+_DELTA, _ARGUMENTS = "choices.0.delta.", "tool_calls.0.function.arguments"
+#: Values that are guessed to be holes where two chunks of a shape do not differ at all.
+_GUESSED = frozenset({'"content"', '"reasoning_content"', '"reasoning"', '"arguments"'})
+#: Where else a hole may be without the answer so far taking in more than the text and the usage.
+_OF_NO_ACCOUNT = re.compile(
+    r"id|created|usage\..*|_extra\.(obfuscation|p)|choices\.0\.delta\._extra\.(reasoning|readings\..*)"
+)
+#: A function is written for no more than this: compiling it would take longer than reading many chunks in full.
+_MOST_TOKENS, _MOST_HOLES = 1000, 24
+#: Lists of pieces in a delta, each of which is taken in.
+_PIECED = ("reasoning_details", "content_blocks")
+
+Structure = Callable[[Any, Any], ChatCompletionChunk]
+
+
+def tokens_of(data: str) -> list[str]:
+    """The tokens of a JSON text; none if it is not made of them, or of too many."""
+    tokens = _TOKEN.findall(data)
+    return tokens if len(tokens) <= _MOST_TOKENS and "".join(tokens) == data else []
+
+
+def key_of(tokens: list[str]) -> str:
+    """What shapes are told apart by: the text without the values that may be holes, but with their kinds."""
+    parts = []
+    for at, (token, following) in enumerate(zip(tokens, [*tokens[1:], ""], strict=True)):
+        is_value = token[0] in '"-0123456789' and not (token[0] == '"' and following.lstrip().startswith(":"))
+        if not is_value or _name(tokens, at) in _FIXED:
+            parts.append(token)
+        else:
+            parts.append('"' if token[0] == '"' else "0" if token.lstrip("-").isdigit() else "0.0")
+    return "".join(parts)
+
+
+def likely_holes(tokens: list[str]) -> set[int]:
+    """The tokens that most likely differ in the next chunk."""
+    return {at for at, token in enumerate(tokens) if token[0] == '"' and _name(tokens, at) in _GUESSED}
+
+
+def _name(tokens: list[str], at: int) -> str:
+    """The name of the value that a token is; empty if it is none, or stands in a list."""
+    return tokens[at - 2] if at > 1 and tokens[at - 1].strip() == ":" else ""
+
+
+def make_reader(
+    examples: Sequence[list[str]],
+    holes: Sequence[int],
+    chunk: ChatCompletionChunk,
+    structure: Structure,
+    grower: Callable[[], Callable[[str], object]],
+) -> Callable[[str], Any] | None:
+    """The function that reads the chunks of a shape, proved; ``None`` if it cannot be had.
+
+    Args:
+        examples: The tokens of chunks of the shape.
+        holes: The numbers of the tokens that differ.
+        chunk: What the last example was read as.
+        structure: Reads a decoded chunk in full.
+        grower: Gives what has to be told each piece of arguments.
+    """
+    if len(holes) > _MOST_HOLES:
+        return None
+    try:
+        return _proved(examples, holes, chunk, structure, grower)
+    except NotToBeLearnt:
+        return None
+
+
+def _proved(
+    examples: Sequence[list[str]],
+    holes: Sequence[int],
+    chunk: ChatCompletionChunk,
+    structure: Structure,
+    grower: Callable[[], Callable[[str], object]],
+) -> Callable[[str], Any]:
+    tokens = examples[0]
+    probes = [Probe(tokens[at], number) for number, at in enumerate(holes)]
+    edges = [0, *(edge for at in holes for edge in (at, at + 1)), len(tokens)]
+    fixed = ["".join(tokens[start:end]) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    first, last = map("".join, examples)
+    told = _DELTA + _ARGUMENTS if chunk.choices[0].delta.tool_calls else ""
+
+    def read(text: str) -> ChatCompletionChunk:
+        try:
+            return structure(jsontext.loads(text), ChatCompletionChunk)
+        except DecodeError as error:  # not anything may stand there
+            raise NotToBeLearnt from error
+
+    def filled(empty: Probe | None = None) -> str:
+        values = ['""' if probe is empty else probe.text for probe in probes]
+        return "".join(part for pair in zip(fixed, values, strict=False) for part in pair) + fixed[-1]
+
+    if not _is_same(read(last), chunk):  # it depended on what came before
+        raise NotToBeLearnt
+    # An empty string may mean something else than one that says something: then it is left to the full reading.
+    probed, names = read(filled()), [probe.name for probe in probes if isinstance(probe.value, str)]
+    draft = ReaderDraft(probed, fixed, probes, told, names)
+    trial = draft.make(str)
+    empty = [p.name for p in probes if p.name in names and _is_same(trial(text := filled(p)), read(text))]
+    if empty != names:
+        draft = ReaderDraft(probed, fixed, probes, told, empty)
+        trial = draft.make(str)
+    for text, thing in ((filled(), probed), (first, read(first)), (last, chunk)):
+        found = trial(text)
+        # All but the probe may also be left to the full reading.
+        if not _is_same(found, thing) and (found is not None or thing is probed):
+            raise NotToBeLearnt
+    _mark(draft, chunk)
+    return draft.make(grower())
+
+
+def _mark(draft: ReaderDraft, chunk: ChatCompletionChunk) -> None:
+    """Tell the answer so far how little there is to take in, where nothing but the text counts."""
+    choice, delta = chunk.choices[0], chunk.choices[0].delta
+    landed = {path for paths in draft.landed.values() for path in paths}
+    texts = [path for path in TEXTS if _DELTA + path in landed]
+    rest = [path for path in landed if path.removeprefix(_DELTA) not in texts and not _OF_NO_ACCOUNT.fullmatch(path)]
+    takes_more = delta.refusal or any(name in (delta._extra or ()) for name in _PIECED)
+    if choice.logprobs is not None and (choice.logprobs.content or choice.logprobs.refusal):
+        takes_more = True
+    said = [bool(delta.content), bool(delta.reasoning_content), bool(delta.tool_calls)]
+    if draft.shared is not None and len(texts) == 1 and not rest and not takes_more and sum(said) < 2:
+        draft.shared.text = texts[0]
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two things are the same in everything, their classes, unknown fields and readings among it."""
+    if one is other:
+        return True
+    if one.__class__ is not other.__class__:
+        return False
+    if isinstance(one, WireType):
+        names = wire_names(type(one))
+        return (
+            all(_is_same(getattr(one, name), getattr(other, name)) for name in names)
+            and one.readings == other.readings
+            and _is_same(_unknown(one), _unknown(other))
+        )
+    if one.__class__ is dict:
+        return one.keys() == other.keys() and all(_is_same(value, other[key]) for key, value in one.items())
+    if one.__class__ in (list, tuple):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return bool(one == other)
+
+
+def _unknown(thing: WireType) -> dict[str, Any]:
+    extra = thing._extra or {}
+    known = () if isinstance(extra, Extra) or not thing._is_short_lived else wire_names(type(thing))
+    return {name: value for name, value in extra.items() if name not in known}
