@@ -2,7 +2,6 @@
 
 import faulthandler
 import gc
-import json
 import os
 import signal
 import socket
@@ -46,12 +45,6 @@ def hard_limit():
 def client_of(server, **options):
     """A client for a server, or for a base URL, that tries once only."""
     return Client(base_url=getattr(server, "base_url", server), **{"max_retries": 0, **options})
-
-
-def sse(*values, done=True):
-    """The bytes of a stream; text and bytes are data as they are."""
-    lines = [value if isinstance(value, str) else json.dumps(value) for value in values]
-    return "".join(f"data: {line}\n\n" for line in [*lines, *(["[DONE]"] if done else [])]).encode()
 
 
 def error_of(kind, function, *args, **options):

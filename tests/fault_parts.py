@@ -10,7 +10,7 @@ from attrs import frozen
 
 from compatapi.errors import CompatAPIError
 from compatapi.http_types import Limits
-from compatapi.testing import Raw, Script, chat_completion
+from compatapi.testing import ChatScript, Raw, Script, chat_completion
 
 #: Small, so that what has no end is refused soon.
 SMALL = Limits(event=64 * 1024, body=128 * 1024, error_body=1024)
@@ -129,6 +129,16 @@ SPACES = b" " * 4096
 # --- whole scripts
 
 
+def bent(*faults, text="Hi"):
+    """An answer in the words of the service that is asked, a stream or a whole one, with these faults."""
+    return ChatScript(text, fault=faults)
+
+
+def bent_stream(*faults, text="Hi"):
+    """The same as a stream, whether one is asked for or not."""
+    return bent("stream-instead", *faults, text=text)
+
+
 def chunked(*pieces, reset=False):
     """A chunked answer that ends without its last chunk; a number is a pause, and a text is sent without coding."""
     coded = [chunk(p) if isinstance(p, bytes) else p.encode() if isinstance(p, str) else p for p in pieces]
@@ -156,16 +166,6 @@ def whole(value, *lines, **options):
     return sized(json.dumps(value).encode(), *lines, **options)
 
 
-def cut_whole(size=40, **options):
-    """A whole completion of which the beginning comes only."""
-    return Raw([head(f"Content-Length: {len(WHOLE)}", media_type=JSON) + WHOLE[:size]], **options)
-
-
-def silent_whole(size=40):
-    """A whole completion that stops in the middle and stays open."""
-    return Raw([head(f"Content-Length: {len(WHOLE)}", media_type=JSON) + WHOLE[:size], FOREVER])
-
-
 def status(code, body=None, *lines, media_type=JSON):
     """An error by status."""
     data = body if isinstance(body, bytes) else json.dumps(ERROR if body is None else body).encode()
@@ -187,13 +187,6 @@ def coded_chunks(body, coding="gzip", media_type="text/event-stream"):
     """An answer with a content coding, in one chunk."""
     start = head(f"Content-Encoding: {coding}", "Transfer-Encoding: chunked", media_type=media_type)
     return Raw([start + chunk(body) + END], close=False)
-
-
-def broken_gzip(data):
-    """An answer in gzip that breaks behind the data, a moment later."""
-    deflate = zlib.compressobj(wbits=31)
-    good = deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH)
-    return Raw([head("Content-Encoding: gzip", "Connection: close") + good, 0.2, b"\xff" * 50])
 
 
 GOOD = events(HI, STOP, DONE)

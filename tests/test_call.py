@@ -8,7 +8,6 @@ import weakref
 import pytest
 
 from calls import (  # noqa: F401
-    COMPLETION,
     NOISE,
     REQUEST,
     Running,
@@ -18,15 +17,16 @@ from calls import (  # noqa: F401
     eventually,
     hard_limit,
     server_context,
-    sse,
 )
 from compatapi import call as call_module
 from compatapi.call import Call, Timeouts, Watchdog
 from compatapi.errors import RequestTimeout
-from compatapi.testing import Raw, Reply, ScriptedServer, StreamReply, chat_chunks
+from compatapi.testing import ChatScript, Raw, Reply, ScriptedServer, StreamReply, chat_chunks
+from compatapi.testing.faults import Stall
 from loopback import CERTIFICATE
 
-LIMIT = 0.3
+#: Seconds. Where something has to come before the clock runs out, a busy machine needs more of them.
+LIMITS = {"connect": 0.15, "first_token": 0.15, "idle": 0.3, "total": 0.3}
 OFF = {"connect": None, "first_token": None, "idle": None, "total": None}
 SAID = chat_chunks("Hi there", finish_reason=None, usage=None)
 #: Bytes of a stream whose last line never ends: they are no data, however long they come.
@@ -34,9 +34,14 @@ DRIPPING_LINE = [step for _ in range(100) for step in (0.03, b"1\r\nx\r\n")]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def only(clock, limit=LIMIT):
+def only(clock, limit=None):
     """One clock runs, the others are off."""
-    return Timeouts(**{**OFF, clock: limit})
+    return Timeouts(**{**OFF, clock: limit or LIMITS[clock]})
+
+
+def in_time(clock, seconds):
+    """Whether a clock ended something when it should."""
+    return LIMITS[clock] <= seconds < LIMITS[clock] + 0.1 + NOISE
 
 
 def ran_out(clock, function, *args, said=None, began=None, **options):
@@ -44,9 +49,9 @@ def ran_out(clock, function, *args, said=None, began=None, **options):
     began = time.monotonic() if began is None else began
     error = error_of(RequestTimeout, function, *args, **options)
     seconds = time.monotonic() - began
-    assert (clock, LIMIT) == (error.clock, error.limit)
-    assert LIMIT <= error.elapsed < LIMIT + 0.1 + NOISE
-    assert LIMIT <= seconds < LIMIT + 0.1 + NOISE
+    assert (clock, LIMITS[clock]) == (error.clock, error.limit)
+    assert in_time(clock, error.elapsed)
+    assert in_time(clock, seconds)
     assert clock in str(error)
     assert said == (error.completion and error.completion.text)
 
@@ -92,24 +97,20 @@ def test_a_connect_that_failed_is_tried_again(monkeypatch):
         return lookup("127.0.0.1", *args)
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
-    with ScriptedServer(Reply(body=COMPLETION)) as server:
-        client = client_of(f"http://slow.invalid:{server.port}/v1", timeouts=only("connect"), max_retries=1)
+    monkeypatch.setattr(Call, "pause", lambda call, seconds: None)
+    with ScriptedServer(ChatScript("Hello there!")) as server:
+        client = client_of(f"http://slow.invalid:{server.port}/v1", timeouts=only("connect", 0.3), max_retries=1)
         assert "Hello there!" == client.chat_completion(REQUEST).text
-
-
-def silent(**options):
-    """A stream that says nothing for long."""
-    return StreamReply(SAID, **options)
 
 
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize(
     "script",
     [
-        silent(delay=30),
-        silent(first_delay=30),
-        silent(first_delay=30, keepalive=0.05),
-        silent(first_delay=30, framing="close", keepalive=0.05),
+        ChatScript(fault="silence"),
+        ChatScript(first_delay=30),
+        StreamReply(first_delay=30, keepalive=0.05),
+        ChatScript(fault="comments-only"),
         Raw([HEAD, b"5\r\ndata:\r\n", *DRIPPING_LINE]),
         Raw([b"HTTP/1.1 200 OK\r\nX-Long: ", *(step for _ in range(100) for step in (0.03, b"x"))]),
     ],
@@ -117,33 +118,30 @@ def silent(**options):
 def test_first_token_clock(script, tls):
     """A server that is silent, before or behind its head, or sends comments or a line without end, is given up."""
     with ScriptedServer(lambda request: script, ssl_context=server_context() if tls else None) as server:
-        client = client_of(server, timeouts=only("first_token"), verify=str(CERTIFICATE))
+        client = server.client(timeouts=only("first_token"), verify=str(CERTIFICATE))
         began = time.monotonic()
-
-        def ask():
-            return client.chat_completion_stream(REQUEST, lambda chunk: None)
-
-        error = error_of(RequestTimeout, ask)
-        assert LIMIT <= time.monotonic() - began < LIMIT + 0.1 + NOISE
-        assert ("first_token", LIMIT, True) == (error.clock, error.limit, LIMIT <= error.elapsed < LIMIT + 0.1 + NOISE)
+        error = error_of(RequestTimeout, client.chat_completion_stream, REQUEST, lambda chunk: None)
+        assert in_time("first_token", time.monotonic() - began)
+        assert in_time("first_token", error.elapsed)
+        assert ("first_token", LIMITS["first_token"]) == (error.clock, error.limit)
         assert server.wait_until(lambda: server.open_connections == 0)
 
 
-def test_first_token_clock_of_a_whole_answer():
+def test_first_token_clock_of_a_whole_answer(compatapi_server, compatapi_client_factory):
     """The clock of a blocking call runs until the answer is whole."""
     drips = [b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", *(step for _ in range(100) for step in (0.03, b" "))]
-    with ScriptedServer(Raw(drips), Reply(delay=30), Raw(drips)) as server:
-        client = client_of(server, timeouts=only("first_token"))
-        ran_out("first_token", client.chat_completion, REQUEST)
-        ran_out("first_token", client.embeddings, "m", "text")
-        ran_out("first_token", client.models)
+    compatapi_server.add(Raw(drips), Reply(delay=30), Raw(drips))
+    client = compatapi_client_factory(timeouts=only("first_token"))
+    ran_out("first_token", client.chat_completion, REQUEST)
+    ran_out("first_token", client.embeddings, "m", "text")
+    ran_out("first_token", client.models)
 
 
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize(
     "script",
     [
-        StreamReply(SAID, end="stall"),
+        ChatScript("Hi there", fault=Stall(after=2)),
         StreamReply(SAID, end="stall", keepalive=0.05),
         StreamReply(SAID, end="stall", keepalive=0.05, framing="close"),
         StreamReply([*SAID, *([": no data\n\n", "\n\n", 0.05] * 60)], end="stall"),
@@ -153,37 +151,37 @@ def test_first_token_clock_of_a_whole_answer():
 def test_idle_clock(script, tls):
     """Between pieces of data the idle clock runs; comments, blank lines and a line without end do not count."""
     with ScriptedServer(lambda request: script, ssl_context=server_context() if tls else None) as server:
-        client = client_of(server, timeouts=only("idle"), verify=str(CERTIFICATE))
+        client = server.client(timeouts=only("idle"), verify=str(CERTIFICATE))
         stream = client.chat_completion_stream(REQUEST)
         said = next(stream).text + next(stream).text + next(stream).text
         ran_out("idle", next, stream, said=said)
         assert [] == list(stream)
 
 
-def test_idle_clock_is_set_again_by_each_piece():
+def test_idle_clock_is_set_again_by_each_piece(compatapi_server, compatapi_client_factory):
     """A stream may last longer than its idle limit."""
-    with ScriptedServer(StreamReply(chat_chunks("a b c d e f"), interval=0.1)) as server:
-        stream = client_of(server, timeouts=Timeouts(first_token=LIMIT, idle=LIMIT)).chat_completion_stream(REQUEST)
-        began = time.monotonic()
-        assert "a b c d e f" == "".join(stream.text_stream())
-        assert time.monotonic() - began > 2 * LIMIT
+    compatapi_server.add(ChatScript("a b c d e f", interval=0.1))
+    stream = compatapi_client_factory(timeouts=Timeouts(first_token=0.3, idle=0.3)).chat_completion_stream(REQUEST)
+    began = time.monotonic()
+    assert "a b c d e f" == "".join(stream.text_stream())
+    assert time.monotonic() - began > 0.6
 
 
-def test_a_slow_consumer():
+def test_a_slow_consumer(compatapi_server, compatapi_client_factory):
     """The time that the program takes between two pieces does not count."""
-    with ScriptedServer(StreamReply(chat_chunks("a b"), interval=0.01)) as server:
-        stream = client_of(server, timeouts=Timeouts(first_token=0.2, idle=0.2)).chat_completion_stream(REQUEST)
-        for chunk in stream:
-            if chunk.text:
-                time.sleep(0.4)
-        assert "a b" == stream.completion.text
+    compatapi_server.add(ChatScript("a b", interval=0.01))
+    stream = compatapi_client_factory(timeouts=Timeouts(first_token=0.2, idle=0.2)).chat_completion_stream(REQUEST)
+    for chunk in stream:
+        if chunk.text == "a":
+            time.sleep(0.4)
+    assert "a b" == stream.completion.text
 
 
 @pytest.mark.parametrize(
     "script",
     [
-        StreamReply(chat_chunks("a" * 200, pieces=["a"] * 200), interval=0.03),
-        StreamReply(SAID, delay=30),
+        ChatScript(pieces=["a"] * 200, interval=0.03),
+        ChatScript(fault="silence"),
         Raw([b"HTTP/1.1 200 OK\r\n", *(step for n in range(90) for step in (0.03, b"X-%d: 1\r\n" % n))]),
         Raw([HEAD, b"5\r\ndata:\r\n", *DRIPPING_LINE]),
     ],
@@ -191,11 +189,11 @@ def test_a_slow_consumer():
 def test_total_clock(script):
     """The whole call ends on time, whatever drips: data, head, or a line."""
     with ScriptedServer(lambda request: script) as server:
-        client, texts = client_of(server, timeouts=only("total")), []
+        client, texts = server.client(timeouts=only("total")), []
         began = time.monotonic()
         error = error_of(RequestTimeout, client.chat_completion_stream, REQUEST, lambda chunk: texts.append(chunk.text))
-        assert LIMIT <= time.monotonic() - began < LIMIT + 0.1 + NOISE
-        assert ("total", LIMIT) == (error.clock, error.limit)
+        assert in_time("total", time.monotonic() - began)
+        assert ("total", LIMITS["total"]) == (error.clock, error.limit)
         assert "".join(texts) == (error.completion.text if error.completion else "")
 
 
@@ -207,21 +205,21 @@ def test_total_clock_of_a_pause():
 
 def test_a_clock_that_runs_out_while_nobody_reads():
     """A total clock that runs out between two reads ends the stream at the next one, and its connection at once."""
-    with ScriptedServer(StreamReply(SAID, end="stall")) as server:
-        stream = client_of(server, timeouts=only("total")).chat_completion_stream(REQUEST)
+    with ScriptedServer(ChatScript("Hi there", fault=Stall(after=2))) as server:
+        stream = server.client(timeouts=only("total")).chat_completion_stream(REQUEST)
         next(stream)
-        assert server.wait_until(lambda: server.open_connections == 0, LIMIT + 0.1 + NOISE)
+        assert server.wait_until(lambda: server.open_connections == 0, LIMITS["total"] + 0.1 + NOISE)
         assert "total" == error_of(RequestTimeout, list, stream).clock
 
 
-def test_an_answer_that_is_whole_is_not_spoiled():
+def test_an_answer_that_is_whole_is_not_spoiled(compatapi_server, compatapi_client_factory):
     """A clock that runs out behind the end of an answer does not matter."""
-    with ScriptedServer(StreamReply([sse(*chat_chunks("a b"))], done=False)) as server:
-        stream = client_of(server, timeouts=Timeouts(total=0.2)).chat_completion_stream(REQUEST)
-        next(stream)
-        time.sleep(0.4)
-        texts = [chunk.text for chunk in stream]
-        assert "a b" == "".join(texts) == stream.completion.text
+    compatapi_server.add(ChatScript("a b", fault="joined"))
+    stream = compatapi_client_factory(timeouts=Timeouts(total=0.2)).chat_completion_stream(REQUEST)
+    next(stream)
+    time.sleep(0.4)
+    texts = [chunk.text for chunk in stream]
+    assert "a b" == "".join(texts) == stream.completion.text
 
 
 @pytest.mark.parametrize("status", [200, 500])
@@ -230,25 +228,25 @@ def test_clock_of_a_slow_error_body(status):
     head = b"HTTP/1.1 %d x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{" % status
     drips = [head, *(step for _ in range(100) for step in (0.03, b" "))]
     with ScriptedServer(lambda request: Raw(drips)) as server:
-        client = client_of(server, timeouts=only("first_token"))
+        client = server.client(timeouts=only("first_token"))
         ran_out("first_token", client.chat_completion, REQUEST)
         began = time.monotonic()
         error = error_of(RequestTimeout, client.chat_completion_stream, REQUEST, lambda chunk: None)
-        assert ("first_token", True) == (error.clock, time.monotonic() - began < LIMIT + 0.1 + NOISE)
+        assert ("first_token", True) == (error.clock, in_time("first_token", time.monotonic() - began))
 
 
-def test_a_program_that_comes_late():
+def test_a_program_that_comes_late(compatapi_server, compatapi_client_factory):
     """The time between asking for a stream and the first look at it does not count."""
-    with ScriptedServer(StreamReply(chat_chunks("a b"))) as server:
-        stream = client_of(server, timeouts=only("first_token", 0.2)).chat_completion_stream(REQUEST)
-        time.sleep(0.4)
-        assert "a b" == "".join(stream.text_stream())
+    compatapi_server.add(ChatScript("a b"))
+    stream = compatapi_client_factory(timeouts=only("first_token", 0.2)).chat_completion_stream(REQUEST)
+    time.sleep(0.4)
+    assert "a b" == "".join(stream.text_stream())
 
 
-def test_clocks_of_one_call():
+def test_clocks_of_one_call(compatapi_server, compatapi_client):
     """A call may have other clocks than its client."""
-    with ScriptedServer(lambda request: StreamReply(SAID, delay=30)) as server:
-        ran_out("first_token", client_of(server).chat_completion, REQUEST, timeouts=only("first_token"))
+    compatapi_server.add(ChatScript(fault="silence"))
+    ran_out("first_token", compatapi_client.chat_completion, REQUEST, timeouts=only("first_token"))
 
 
 def test_many_clocks():

@@ -13,6 +13,7 @@ from calls import (  # noqa: F401
     client_of,
     deaf_listener,
     error_of,
+    eventually,
     hard_limit,
     server_context,
     timed,
@@ -20,10 +21,10 @@ from calls import (  # noqa: F401
 from compatapi import client as client_module
 from compatapi.call import Call, Timeouts
 from compatapi.errors import Cancelled
-from compatapi.testing import Raw, ScriptedServer, StreamReply, chat_chunks, error_reply
+from compatapi.testing import ChatScript, ErrorScript, Raw, ScriptedServer
+from compatapi.testing.faults import Stall
 from loopback import CERTIFICATE
 
-SAID = chat_chunks("Hi there", finish_reason=None, usage=None)
 #: Seconds in which a reader has to wake.
 SOON = 0.2 + NOISE
 
@@ -43,8 +44,10 @@ def calls(monkeypatch):
 
 def stopped(calls, function, *args, **options):
     """Stop a call that blocks; check that nobody waits; return the error that its thread got."""
+    made = len(calls)
     running = Running(lambda: error_of(Cancelled, function, *args, **options))
-    time.sleep(0.3)
+    assert eventually(lambda: len(calls) > made)
+    time.sleep(0.1)
     assert running.is_alive()
     began = time.monotonic()
     calls[-1].stop()
@@ -86,8 +89,8 @@ def test_while_shaking_hands(calls):
 @pytest.mark.parametrize("retries", [0, 2])
 def test_while_waiting_for_the_head(calls, tls, retries):
     """A thread that waits for an answer to begin wakes, its connection is closed and nothing is tried again."""
-    with ScriptedServer(lambda r: StreamReply(delay=30), ssl_context=server_context() if tls else None) as server:
-        client = client_of(server, verify=str(CERTIFICATE), max_retries=retries)
+    with ScriptedServer(lambda r: ChatScript(fault="silence"), ssl_context=server_context() if tls else None) as server:
+        client = server.client(verify=str(CERTIFICATE), max_retries=retries)
         stopped(calls, client.chat_completion_stream, REQUEST)
         stopped(calls, client.chat_completion, REQUEST)
         assert server.wait_until(lambda: server.open_connections == 0, 1.0)
@@ -99,21 +102,21 @@ def test_while_reading_a_whole_answer(calls):
     for length in (b"Content-Length: 500\r\n", b"", b"Transfer-Encoding: chunked\r\n"):
         body = b"5\r\n     \r\n" if b"chunked" in length else b"     "
         with ScriptedServer(Raw([b"HTTP/1.1 200 OK\r\n" + length + b"\r\n" + body, 30.0])) as server:
-            stopped(calls, client_of(server).chat_completion, REQUEST)
+            stopped(calls, server.client().chat_completion, REQUEST)
             assert server.wait_until(lambda: server.open_connections == 0, 1.0)
 
 
 def test_while_reading_an_error(calls):
     """A thread that reads the body of an error wakes with Cancelled, not with the error."""
     with ScriptedServer(Raw([b"HTTP/1.1 500 No\r\nContent-Length: 500\r\n\r\n{", 30.0])) as server:
-        stopped(calls, client_of(server).chat_completion, REQUEST)
+        stopped(calls, server.client().chat_completion, REQUEST)
         assert server.wait_until(lambda: server.open_connections == 0, 1.0)
 
 
 def test_in_the_pause_before_a_retry(calls):
     """A thread that waits before it tries again wakes."""
-    with ScriptedServer(lambda request: error_reply(503, "busy", headers={"Retry-After": "30"})) as server:
-        stopped(calls, client_of(server, max_retries=2).chat_completion, REQUEST)
+    with ScriptedServer(lambda request: ErrorScript(503, "busy", retry_after=30)) as server:
+        stopped(calls, server.client(max_retries=2).chat_completion, REQUEST)
         assert 1 == len(server.requests)
 
 
@@ -122,12 +125,13 @@ def test_in_the_pause_before_a_retry(calls):
 @pytest.mark.parametrize("encoding", [None, "gzip"])
 def test_while_reading_a_stream(tls, framing, encoding):
     """A reader of a stream wakes when another thread closes it, with the answer so far; closing again is harmless."""
-    script = StreamReply(SAID, end="stall", framing=framing, encoding=encoding)
+    script = ChatScript("Hi there", framing=framing, encoding=encoding, fault=Stall(after=2))
     with ScriptedServer(script, ssl_context=server_context() if tls else None) as server:
-        client = client_of(server, verify=str(CERTIFICATE))
+        client = server.client(verify=str(CERTIFICATE))
         stream = client.chat_completion_stream(REQUEST)
         running = Running(lambda: error_of(Cancelled, list, stream))
-        time.sleep(0.3)
+        assert eventually(lambda: "Hi there" == stream.completion.text)
+        time.sleep(0.1)
         began = time.monotonic()
         for _ in range(3):
             assert timed(stream.close)[0] < 0.1
@@ -140,8 +144,8 @@ def test_while_reading_a_stream(tls, framing, encoding):
 
 def test_while_nobody_reads():
     """A reader that was not waiting finds its iteration over, without an error."""
-    with ScriptedServer(StreamReply(SAID, end="stall")) as server:
-        stream = client_of(server).chat_completion_stream(REQUEST)
+    with ScriptedServer(ChatScript("Hi there", fault=Stall(after=2))) as server:
+        stream = server.client().chat_completion_stream(REQUEST)
         texts = []
         for chunk in stream:
             texts.append(chunk.text)
@@ -153,9 +157,9 @@ def test_while_nobody_reads():
 
 def test_many_close_at_once():
     """Many threads may close one stream at once, while it is read, and the next stream is not harmed."""
-    whole = StreamReply(chat_chunks("one two three"))
+    whole = ChatScript("one two three")
     with ScriptedServer(lambda request: whole) as server:
-        client = client_of(server)
+        client = server.client()
         for _ in range(40):
             stream = client.chat_completion_stream(REQUEST)
             closers = [Running(stream.close) for _ in range(4)]
@@ -171,9 +175,9 @@ def test_many_close_at_once():
 
 def test_a_late_stop_does_not_hit_the_next_call(calls):
     """Stopping a call that is over does not touch its connection, which serves another by then."""
-    slow = StreamReply(chat_chunks("a b c d e"), interval=0.03)
-    with ScriptedServer(StreamReply(chat_chunks("a b")), slow) as server:
-        client = client_of(server)
+    slow = ChatScript("a b c d e", interval=0.03)
+    with ScriptedServer(ChatScript("a b"), slow) as server:
+        client = server.client()
         first = client.chat_completion_stream(REQUEST)
         assert "a b" == "".join(first.text_stream())
         second = client.chat_completion_stream(REQUEST)

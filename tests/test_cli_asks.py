@@ -5,7 +5,7 @@ import math
 import pytest
 
 from commands import KEY, invoke, sent
-from compatapi.testing import ChatScript, DemoServer, Reply, ScriptedServer, error_reply
+from compatapi.testing import ChatScript, DemoServer, ErrorScript, ModelsScript, ScriptedServer
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_key_given_for_the_name_of_a_variable_is_not_shown():
 
 def test_the_model_comes_from_the_option_the_variable_or_the_server():
     """The option wins, then COMPATAPI_MODEL, then the first model of the list that is none for embeddings."""
-    models = Reply(body={"object": "list", "data": [{"id": "nomic-embed-text"}, {"id": "listed"}]})
+    models = ModelsScript("nomic-embed-text", "listed")
     with ScriptedServer(ChatScript("1"), ChatScript("2"), models, ChatScript("3")) as server:
         base = ("chat", "--base-url", server.base_url)
         assert 0 == invoke(*base, "--model", "option", "Hi", COMPATAPI_MODEL="variable").exit_code
@@ -70,8 +70,8 @@ def test_a_host_with_a_key_is_not_asked_for_any_model():
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (error_reply(404, "no such path"), "no list of models"),
-        (Reply(body={"object": "list", "data": [{"id": "text-embed"}]}), "offers none"),
+        (ErrorScript(404, "no such path"), "no list of models"),
+        (ModelsScript("text-embed"), "offers none"),
     ],
 )
 def test_a_server_without_a_model_is_an_error(reply, said):

@@ -3,15 +3,17 @@
 import pytest
 
 from commands import KEY, invoke
-from compatapi.testing import ChatScript, Reply, ScriptedServer, StreamReply, error_reply
+from compatapi.call import Call
+from compatapi.testing import ChatScript, ErrorScript, ScriptedServer
+from compatapi.testing.faults import Cut, ErrorEvent, Reset, Stall
 
 
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        (error_reply(401, f"Incorrect key: {KEY}"), "HTTP 401: Incorrect key: ***"),
-        (StreamReply([{"error": {"message": f"bad\n{KEY}"}}]), "reports an error: bad ***"),
-        (Reply(body="<html>a proxy</html>"), "page instead of a stream"),
+        (ErrorScript(401, f"Incorrect key: {KEY}"), "HTTP 401: Incorrect key: ***"),
+        (ChatScript(fault=ErrorEvent(after=0, message=f"bad\n{KEY}")), "reports an error: bad ***"),
+        (ChatScript(fault="html"), "page instead of a stream"),
     ],
 )
 def test_an_error_is_one_line_without_the_key(script, said):
@@ -39,10 +41,18 @@ def test_a_missing_key_is_one_line():
     assert "--api-key-env or GROQ_API_KEY" in result.stderr
 
 
-@pytest.mark.parametrize("end", ["cut", "reset"])
-def test_what_came_before_an_error_is_kept(end):
+def test_a_refused_connection_is_one_line(monkeypatch):
+    """A server that is not there is told in one line, without a traceback."""
+    monkeypatch.setattr(Call, "pause", lambda call, seconds: None)
+    result = invoke("chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "x", "Hi")
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert result.stderr.startswith("compatapi: No connection") and 1 == result.stderr.count("\n")
+
+
+@pytest.mark.parametrize("fault", [Cut(after=2), Reset(after=2)], ids=["cut", "reset"])
+def test_what_came_before_an_error_is_kept(fault):
     """A server that breaks off in mid-answer leaves the text, a line end, and one line that says what happened."""
-    with ScriptedServer(ChatScript("Once upon", finish_reason=None, end=end, interval=0.02)) as server:
+    with ScriptedServer(ChatScript("Once upon", fault=fault)) as server:
         result = invoke("chat", "--base-url", server.base_url, "-m", "x", "Hi")
     assert (1, "Once upon\n") == (result.exit_code, result.stdout)
     assert result.stderr.startswith("compatapi: The ") and 1 == result.stderr.count("\n")
@@ -50,7 +60,7 @@ def test_what_came_before_an_error_is_kept(end):
 
 def test_a_stall_in_mid_answer_is_told():
     """The idle clock ends an answer that stalls; what came stays."""
-    with ScriptedServer(ChatScript("Once upon", finish_reason=None, end="stall")) as server:
+    with ScriptedServer(ChatScript("Once upon", fault=Stall(after=2))) as server:
         result = invoke("chat", "--base-url", server.base_url, "-m", "x", "--idle-timeout", "0.1", "Hi")
     assert (1, "Once upon\n") == (result.exit_code, result.stdout)
     assert "stalled" in result.stderr and "--idle-timeout" in result.stderr

@@ -6,7 +6,16 @@ import threading
 import pytest
 
 from commands import KEY
-from compatapi.testing import ChatAnswer, ChatScript, DemoServer, Raw, Reply, ScriptedServer, StreamReply, error_reply
+from compatapi.testing import (
+    ChatAnswer,
+    ChatScript,
+    DemoServer,
+    ErrorScript,
+    ModelsScript,
+    Reply,
+    ScriptedServer,
+    StreamReply,
+)
 from programs import CTRL_C
 from screens import ALT_ENTER, UP, ScreenTerminal
 
@@ -83,10 +92,8 @@ def test_ctrl_c_stops_the_answer_only(slow, tmp_path):
 
 def test_ctrl_c_stops_a_server_that_says_nothing(tmp_path):
     """Without any answer the question is not kept; what is listed is given up as well."""
-    with (
-        ScriptedServer(Raw([math.inf]), Raw([math.inf]), ChatScript("Yes.")) as server,
-        talk(server, tmp_path) as terminal,
-    ):
+    never = Reply(delay=math.inf)
+    with ScriptedServer(never, never, ChatScript("Yes.")) as server, talk(server, tmp_path) as terminal:
         for number, line in enumerate(("One?", "/model"), 1):
             terminal.prompt()
             terminal.type(f"{line}\r")
@@ -100,7 +107,7 @@ def test_ctrl_c_stops_a_server_that_says_nothing(tmp_path):
 
 def test_an_error_does_not_end_a_conversation(tmp_path):
     """A question that the server refuses is told in one line and not kept; /retry asks it again."""
-    refusal = error_reply(400, f"no {KEY}")
+    refusal = ErrorScript(400, f"no {KEY}")
     with (
         ScriptedServer(refusal, refusal, ChatScript("Yes.")) as server,
         talk(server, tmp_path, "-p", "groq", GROQ_API_KEY=KEY) as terminal,
@@ -117,7 +124,7 @@ def test_retry_drops_the_last_answer(tmp_path):
     """/retry sends the same as before, and its answer takes the place of the last one, unless there is none."""
     with (
         ScriptedServer(
-            ChatScript("First."), ChatScript("Bad."), ChatScript("Good."), error_reply(400, "no"), ChatScript("End.")
+            ChatScript("First."), ChatScript("Bad."), ChatScript("Good."), ErrorScript(400, "no"), ChatScript("End.")
         ) as server,
         talk(server, tmp_path) as terminal,
     ):
@@ -217,7 +224,7 @@ def test_a_home_that_cannot_be_written_does_no_harm(tmp_path):
 
 def test_commands_change_the_model_and_the_system_prompt(tmp_path):
     """/model lists or switches, /system shows, sets or removes, Tab completes, and what is misspelled gets a hint."""
-    models = Reply(body={"data": [{"id": "tiny"}, {"id": "huge"}]})
+    models = ModelsScript("tiny", "huge")
     with ScriptedServer(models, models, *[ChatScript("Yes.")] * 2) as server, talk(server, tmp_path) as terminal:
         terminal.say("/modle", "/model", "/mod\t", "/model hugo", "/model huge", "/quit now")
         assert "There is no command /modle; did you mean /model?" in terminal.text

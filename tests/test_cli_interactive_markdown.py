@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from compatapi.testing import ChatAnswer, ChatScript, DemoServer, ScriptedServer, StreamReply
+from compatapi.testing.faults import Stall
 from programs import CTRL_C
 from screens import ScreenTerminal
 
@@ -80,7 +81,7 @@ def test_a_block_longer_than_the_screen_is_there_once(tmp_path):
     assert ["Before.", *code.splitlines(), "After."] == shown
 
 
-@pytest.mark.parametrize("interval", [0.0, 0.01])
+@pytest.mark.parametrize("interval", [0.0, 0.005])
 def test_the_end_does_not_depend_on_the_way(tmp_path, interval):
     """Each kind of block looks the same in the end, at once or piece by piece, and nothing is left of what was live."""
     text = (
@@ -105,18 +106,14 @@ def test_the_end_does_not_depend_on_the_way(tmp_path, interval):
 
 def test_the_last_words_before_a_silence_are_seen(tmp_path):
     """What has come is shown although nothing comes after it, and Ctrl-C leaves it there, once."""
-    go = threading.Event()
-    with (
-        ScriptedServer(StreamReply(halted("One two three four", "three", go))) as server,
-        talk(server, tmp_path) as terminal,
-    ):
+    script = ChatScript("One two three four", fault=Stall(after=3))
+    with ScriptedServer(script) as server, talk(server, tmp_path) as terminal:
         terminal.prompt()
         terminal.type("Go\r")
         terminal.see("One two three")
         terminal.type(CTRL_C)
         terminal.see("stopped: about 3 pieces")
         assert 0 == terminal.quit()
-        go.set()
     assert 1 == terminal.text.count("One two three")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from commands import KEY, invoke
 from compatapi import __version__
-from compatapi.testing import DemoServer, Reply, ScriptedServer
+from compatapi.testing import DemoServer, ModelsScript, ScriptedServer
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_models_are_one_on_each_line(demo):
 
 def test_a_name_with_control_characters_stays_on_its_line():
     """A server cannot write a second line or a color into the list."""
-    with ScriptedServer(Reply(body={"data": [{"id": "one\ntwo\x1b[31m"}]})) as server:
+    with ScriptedServer(ModelsScript("one\ntwo\x1b[31m")) as server:
         assert "one two\\x1b[31m\n" == invoke("models", "--base-url", server.base_url).stdout
 
 

@@ -10,14 +10,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from calls import COMPLETION, REQUEST, client_of, hard_limit  # noqa: F401
+from calls import REQUEST, client_of, eventually, hard_limit  # noqa: F401
 from commands import invoke
 from compatapi.errors import APIStatusError, ConnectionLost, ServerError
-from compatapi.testing import Raw, Recording, Reply, ScriptedServer, StreamReply, chat_chunks, record
+from compatapi.testing import ChatScript, ErrorScript, Recording, ScriptedServer, record
+from compatapi.testing.faults import Cut, Reset
 from programs import Program
 
 KEY = "sk-of-nobody-0123456789"
-HELLO = chat_chunks("Hello there, you", usage=False)
+HELLO = ChatScript("Hello there, you", interval=0.05)
+#: Seconds from the first of its chunks to the last: role, three words, finish reason.
+TAKES = 4 * 0.05
 
 
 @contextmanager
@@ -37,8 +40,7 @@ def recording(path, host):
 def path(tmp_path):
     """A recording of a streamed answer, a whole one and an error, made with pauses of 50 ms."""
     path = tmp_path / "talk.jsonl"
-    scripts = StreamReply(HELLO, interval=0.05), Reply(body=COMPLETION), Reply(429, body={"error": {"message": "slow"}})
-    with ScriptedServer(*scripts) as server, client_of(server) as client, record(path):
+    with ScriptedServer(HELLO, HELLO, ErrorScript(429, "slow")) as server, client_of(server) as client, record(path):
         client.chat_completion_stream(REQUEST, lambda chunk: None)
         client.chat_completion(REQUEST)
         with pytest.raises(APIStatusError):
@@ -56,18 +58,18 @@ def test_replay_serves_a_recording(path, tmp_path):
         began = time.monotonic()
         connection.request("POST", f"{where.path}/chat/completions", body)
         assert b"data: [DONE]" in connection.getresponse().read()
-        assert time.monotonic() - began >= 0.05 * (len(HELLO) - 2)
+        assert time.monotonic() - began >= TAKES - 0.05
         connection.close()
         with client_of(url) as client:
             with pytest.raises(APIStatusError, match="body.messages"):
                 client.chat_completion(REQUEST, body={"messages": []})
-            assert COMPLETION["id"] == client.chat_completion(REQUEST).id
+            assert HELLO.text == client.chat_completion(REQUEST).text
         assert program.interrupt() < 2.0
         status, _, err = program.finish()
     assert 0 == status
     assert "Playing 3 exchanges of" in err and "Traceback" not in err
     lines = [line for line in err.splitlines() if line.startswith("POST /v1/chat/completions: ")]
-    assert ["exchange 1", "refused, it", "exchange 2"] == [" ".join(line.split()[2:4]) for line in lines]
+    assert ["exchange 1", "refused. It", "exchange 2"] == [" ".join(line.split()[2:4]) for line in lines]
 
 
 def test_replay_without_pauses_in_any_order_again_and_again(path, tmp_path):
@@ -75,9 +77,9 @@ def test_replay_without_pauses_in_any_order_again_and_again(path, tmp_path):
     options = ("--pace", "0", "--lenient", "--repeat")
     with running(tmp_path, "replay", str(path), *options) as (program, url), client_of(url) as client:
         for _ in range(2):
-            assert COMPLETION["id"] == client.chat_completion(REQUEST).id
+            assert HELLO.text == client.chat_completion(REQUEST).text
             with client.chat_completion_stream(REQUEST, body={"model": "other"}) as stream:
-                assert "Hello there, you" == "".join(stream.text_stream())
+                assert HELLO.text == "".join(stream.text_stream())
             with pytest.raises(APIStatusError, match="slow"):
                 client.chat_completion(REQUEST)
         program.process.send_signal(signal.SIGTERM)
@@ -106,12 +108,11 @@ def test_replay_of_what_is_no_recording(tmp_path, path):
 def test_record_hands_on_and_records(tmp_path):
     """A program's requests reach the host with their key, the answers come as they are sent, and the file has both."""
     path = tmp_path / "talk.jsonl"
-    scripts = StreamReply(HELLO, interval=0.05), Reply(body=COMPLETION), Reply(503, body={"error": {"message": "busy"}})
-    with ScriptedServer(*scripts) as host, recording(path, host) as (program, url):
+    with ScriptedServer(HELLO, HELLO, ErrorScript(503, "busy")) as host, recording(path, host) as (program, url):
         with client_of(url, api_key=KEY) as client:
             with client.chat_completion_stream(REQUEST) as stream:
                 times = [time.monotonic() for _ in stream]
-            assert COMPLETION["id"] == client.chat_completion(REQUEST).id
+            assert HELLO.text == client.chat_completion(REQUEST).text
             with pytest.raises(ServerError, match="busy"):
                 client.models()
         assert program.interrupt() < 2.0
@@ -119,12 +120,12 @@ def test_record_hands_on_and_records(tmp_path):
         assert [f"Bearer {KEY}"] * 3 == [request.headers["Authorization"] for request in host.requests]
         assert {host.url.removeprefix("http://")} == {request.headers["Host"] for request in host.requests}
     # The host's pauses are lower bounds: nothing was held back until the end.
-    assert times[-1] - times[0] >= 0.05 * (len(HELLO) - 2)
-    assert (0, True) == (status, "3 exchanges are in" in err)
+    assert times[-1] - times[0] >= TAKES - 0.05
+    assert (0, True) == (status, "Recorded 3 exchanges in" in err)
     exchanges = Recording.load(path).exchanges
     assert [(200, "complete"), (200, "complete"), (503, "complete")] == [(one.status, one.end) for one in exchanges]
     assert [True, False, False] == [one.stream for one in exchanges]
-    assert len(exchanges[0].pieces) >= len(HELLO) - 1
+    assert len(exchanges[0].pieces) >= 4
     assert f"{host.base_url}/chat/completions" == exchanges[0].url
     assert KEY not in path.read_text() + err
 
@@ -132,7 +133,7 @@ def test_record_hands_on_and_records(tmp_path):
 def test_record_hands_on_how_an_answer_breaks_off(tmp_path):
     """A cut and a reset reach the program and the file; a host that is not there is a 502."""
     path = tmp_path / "talk.jsonl"
-    breaks = StreamReply(HELLO[:-1], end="cut"), StreamReply([*HELLO[:-1], 0.2], end="reset"), Raw([])
+    breaks = [ChatScript("Hello there, you", fault=fault) for fault in (Cut(after=3), Reset(after=3), "no-answer")]
     with ScriptedServer(*breaks) as host, recording(path, host) as (program, url), client_of(url) as client:
         for _ in breaks:
             with pytest.raises(ConnectionLost):
@@ -148,10 +149,11 @@ def test_record_hands_on_how_an_answer_breaks_off(tmp_path):
 def test_record_notices_that_the_program_left(tmp_path):
     """When a program has enough, the host is left too, and the file says so."""
     path = tmp_path / "talk.jsonl"
-    with ScriptedServer(StreamReply(HELLO[:2], end="stall")) as host, recording(path, host) as (program, url):
+    with ScriptedServer(ChatScript("Hello", fault="stall")) as host, recording(path, host) as (program, url):
         with client_of(url) as client, client.chat_completion_stream(REQUEST) as stream:
             next(stream)
         assert host.wait_until(lambda: host.open_connections == 0, 3)
+        assert eventually(lambda: '"end"' in path.read_text())
         program.interrupt()
         program.finish()
     assert ["closed"] == [one.end for one in Recording.load(path).exchanges]

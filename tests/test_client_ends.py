@@ -1,30 +1,19 @@
 """Every way to leave a stream closes its connection; a fork has connections of its own."""
 
 import gc
-import json
 import os
 import signal
 import threading
 
 import pytest
 
-from calls import (  # noqa: F401
-    REQUEST,
-    client_of,
-    error_of,
-    eventually,
-    hard_limit,
-    open_files,
-    server_context,
-    settled,
-    timed,
-)
+from calls import REQUEST, eventually, hard_limit, open_files, server_context, settled, timed  # noqa: F401
 from compatapi.errors import StopStream
-from compatapi.testing import ScriptedServer, StreamReply, chat_chunks
+from compatapi.testing import ChatScript, ScriptedServer
 from loopback import CERTIFICATE
 
-SLOW = StreamReply(chat_chunks("one two three"), interval=0.05, end="stall")
-WHOLE = StreamReply(chat_chunks("one two three"))
+SLOW = ChatScript("one two three", interval=0.05, end="stall")
+WHOLE = ChatScript("one two three")
 
 
 def leave_by_break(client):
@@ -130,7 +119,7 @@ WAYS = [
 def test_leaving_a_stream_closes_its_connection(leave):
     """The server sees the end within a second, the next stream has a connection of its own, no descriptor is left."""
     with ScriptedServer(lambda request: SLOW if len(server.requests) == 1 else WHOLE) as server:
-        client = client_of(server)
+        client = server.client()
         before = open_files()
         kept = leave(client)
         assert server.wait_until(lambda: server.open_connections == 0, 1.0)
@@ -143,7 +132,7 @@ def test_leaving_a_stream_closes_its_connection(leave):
 def test_leaving_a_tls_stream_closes_its_connection():
     """TLS makes no difference."""
     with ScriptedServer(lambda request: SLOW, ssl_context=server_context()) as server:
-        client = client_of(server, verify=str(CERTIFICATE))
+        client = server.client(verify=str(CERTIFICATE))
         for leave in (leave_by_break, close, drop):
             kept = leave(client)
             assert server.wait_until(lambda: server.open_connections == 0, 1.0)
@@ -156,10 +145,10 @@ def test_keyboard_interrupt_while_waiting():
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    for script in (SLOW, StreamReply(delay=30)):
+    for script in (SLOW, ChatScript(fault="silence")):
         with ScriptedServer(script) as server:
-            client, before = client_of(server), signal.signal(signal.SIGALRM, interrupt)
-            signal.setitimer(signal.ITIMER_REAL, 0.4)
+            client, before = server.client(), signal.signal(signal.SIGALRM, interrupt)
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
             with pytest.raises(KeyboardInterrupt) as caught:
                 client.chat_completion_stream(REQUEST, lambda chunk: None)
             signal.signal(signal.SIGALRM, before)
@@ -170,7 +159,7 @@ def test_keyboard_interrupt_while_waiting():
 def test_dropping_takes_no_lock_of_the_pool():
     """The finalizer of a stream may run in the middle of anything, so it waits for nobody's lock."""
     with ScriptedServer(SLOW, WHOLE) as server:
-        client = client_of(server)
+        client = server.client()
         streams = [client.chat_completion_stream(REQUEST)]
         pools = client._sender.transport._adapter.poolmanager.pools
         pool = pools[next(iter(pools.keys()))].pool
@@ -181,26 +170,21 @@ def test_dropping_takes_no_lock_of_the_pool():
         assert "one two three" == client.chat_completion_stream(REQUEST, lambda chunk: None).text
 
 
-def test_closing_inside_the_loop():
+def test_closing_inside_the_loop(compatapi_server, compatapi_client):
     """A stream that is closed inside its loop hands out nothing more, although more had come already."""
-    with ScriptedServer(StreamReply([b"".join(map(event, chat_chunks("one two three")))])) as server:
-        stream, texts = client_of(server).chat_completion_stream(REQUEST), []
-        for chunk in stream:
-            texts.append(chunk.text)
-            stream.close()
-        assert [""] == texts
-        assert [] == list(stream)
-
-
-def event(value):
-    """One event."""
-    return b"data: " + json.dumps(value).encode() + b"\n\n"
+    compatapi_server.add(ChatScript("one two three", fault="joined"))
+    stream, texts = compatapi_client.chat_completion_stream(REQUEST), []
+    for chunk in stream:
+        texts.append(chunk.text)
+        stream.close()
+    assert [""] == texts
+    assert [] == list(stream)
 
 
 def test_closing_the_client_keeps_streams():
     """A stream goes on after its client was closed, and is cleaned up at its end."""
-    with ScriptedServer(StreamReply(chat_chunks("one two three"), interval=0.02)) as server:
-        client = client_of(server)
+    with ScriptedServer(ChatScript("one two three", interval=0.02)) as server:
+        client = server.client()
         with client.chat_completion_stream(REQUEST) as stream:
             client.close()
             assert "one two three" == "".join(stream.text_stream())
@@ -226,7 +210,7 @@ def in_child(function):
 def test_a_child_opens_its_own_connection():
     """After a fork the child asks over a connection of its own, with clocks of its own; the parent keeps its one."""
     with ScriptedServer(lambda request: WHOLE) as server:
-        client = client_of(server)
+        client = server.client()
         assert "one two three" == client.chat_completion_stream(REQUEST, lambda chunk: None).text
         status = in_child(lambda: len(client.chat_completion_stream(REQUEST, lambda chunk: None).text))
         assert len("one two three") == status
@@ -235,24 +219,24 @@ def test_a_child_opens_its_own_connection():
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_child_does_not_end_what_it_inherited():
+def test_a_child_does_not_end_what_it_inherited(compatapi_server, compatapi_client):
     """A child that closes or drops the stream that it inherited does not break it for its parent."""
-    with ScriptedServer(StreamReply(chat_chunks("one two three"), interval=0.05)) as server:
-        stream = client_of(server).chat_completion_stream(REQUEST)
-        next(stream)
+    compatapi_server.add(ChatScript("one two three", interval=0.05))
+    stream = compatapi_client.chat_completion_stream(REQUEST)
+    next(stream)
 
-        def close_it():
-            stream.close()
-            return 7
+    def close_it():
+        stream.close()
+        return 7
 
-        assert 7 == in_child(close_it)
-        assert "one two three" == "".join(chunk.text for chunk in stream)
+    assert 7 == in_child(close_it)
+    assert "one two three" == "".join(chunk.text for chunk in stream)
 
 
 def test_nothing_grows():
     """After 300 streams, finished, broken off and dropped, threads and descriptors are as many as before."""
     with ScriptedServer(lambda request: WHOLE) as server:
-        client = client_of(server)
+        client = server.client()
         leave_by_break(client)
         settled()
         files, threads = open_files(), threading.active_count()

@@ -6,10 +6,18 @@ import json
 import pytest
 
 from calls import error_of, hard_limit  # noqa: F401
-from compatapi import Client
 from compatapi.chat_types import ChatCompletionRequest, ImagePart, Message, TextPart, Tool
-from compatapi.errors import ConfigError, IncompleteStreamError, RateLimitError, ServerError, StreamError
-from compatapi.testing import Reply, ScriptedServer, StreamReply
+from compatapi.errors import (
+    CompatAPIError,
+    ConfigError,
+    IncompleteStreamError,
+    RateLimitError,
+    ServerError,
+    StreamError,
+)
+from compatapi.testing import ChatScript, ErrorScript, Reply, ScriptedServer, StreamReply
+from compatapi.testing.faults import ErrorEvent
+from styles import blocking, callback, generator
 
 KEY = "a-key-for-tests"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -62,9 +70,9 @@ def events(message):
     yield event({"type": "message_stop"})
 
 
-def streaming(message, **options):
+def streaming(message):
     """The message as a stream; behind its last event the service says nothing more."""
-    return StreamReply(list(events(message)), done=False, **options)
+    return StreamReply(list(events(message)), done=False)
 
 
 QUESTION = Message.user(["Weather in Rome?", ImagePart.from_url(f"data:image/png;base64,{PIXEL}")])
@@ -105,27 +113,6 @@ BODY = {
 }
 
 
-def blocking(client, request):
-    """Ask and wait."""
-    return client.chat_completion(request)
-
-
-def generator(client, request):
-    """Ask, and read chunk by chunk."""
-    with client.chat_completion_stream(request) as stream:
-        text = "".join(chunk.text for chunk in stream)
-        assert text == stream.completion.text
-        return stream.completion
-
-
-def callback(client, request):
-    """Ask, and be told of each chunk."""
-    pieces = []
-    completion = client.chat_completion_stream(request, on_chunk=lambda chunk: pieces.append(chunk.text))
-    assert completion.text == "".join(pieces)
-    return completion
-
-
 @pytest.mark.parametrize("ask", [blocking, generator, callback])
 @pytest.mark.parametrize(
     ("row", "base"), [("anthropic", ""), ("anthropic", "/v1"), ("longcat-anthropic", "/anthropic")]
@@ -134,7 +121,7 @@ def test_two_turns(ask, row, base):
     """A model thinks, searches and calls two tools; what it said goes back block by block with the results."""
     script = (lambda message: Reply(body=message)) if ask is blocking else streaming
     with ScriptedServer(script(FIRST), script(SECOND)) as server:
-        client = Client(row, base_url=server.url + base, api_key=KEY)
+        client = server.client(row, base_url=server.url + base, api_key=KEY)
         turns = [SYSTEM, QUESTION]
         first = ask(client, ChatCompletionRequest("claude-x", turns, **OPTIONS))
         turns += [
@@ -163,22 +150,23 @@ def test_two_turns(ask, row, base):
         assert ((KEY, None) if row == "anthropic" else (None, f"Bearer {KEY}")) == keys
 
 
+HELLO = ChatCompletionRequest("claude-x", [Message.user("Hi")])
+
+
 def test_what_the_call_says():
     """Headers and body fields of one call are sent with it, and win."""
-    with ScriptedServer(Reply(body=SECOND)) as server:
-        client = Client("anthropic", base_url=server.url, api_key=KEY)
-        request = ChatCompletionRequest("claude-x", [Message.user("Hi")])
-        client.chat_completion(request, headers={"anthropic-beta": "one,two"}, body={"max_tokens": 9, "extra": 1})
+    with ScriptedServer(ChatScript("Hi")) as server:
+        body = {"max_tokens": 9, "extra": 1}
+        server.client("anthropic").chat_completion(HELLO, headers={"anthropic-beta": "one,two"}, body=body)
     [asked] = server.requests
     assert "one,two" == asked.headers["anthropic-beta"]
-    expected = {"model": "claude-x", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9, "extra": 1}
-    assert expected == asked.json()
+    assert {"model": "claude-x", "messages": [{"role": "user", "content": "Hi"}], **body} == asked.json()
 
 
 def test_what_cannot_be_said_is_not_sent():
     """A field without a word there is an error before anything is sent; it is dropped where the client says so."""
-    with ScriptedServer(Reply(body=SECOND)) as server:
-        client = Client("anthropic", base_url=server.url, api_key=KEY)
+    with ScriptedServer(ChatScript("Sunny.")) as server:
+        client = server.client("anthropic")
         request = ChatCompletionRequest("claude-x", [Message.user("Hi")], seed=1)
         error = error_of(ConfigError, client.chat_completion, request)
         assert "seed" in error.message and "anthropic" in error.message
@@ -197,7 +185,7 @@ def test_models():
         {"data": [{"type": "model", "id": "b", "display_name": "B"}], "has_more": False, "last_id": "b"},
     ]
     with ScriptedServer(*(Reply(body=page) for page in pages)) as server:
-        models = Client("anthropic", base_url=server.url, api_key=KEY).models()
+        models = server.client("anthropic", api_key=KEY).models()
     assert [("a", 60), ("b", None)] == [(model.id, model.created) for model in models]
     assert ["/v1/models", "/v1/models?after_id=a"] == [asked.path for asked in server.requests]
     assert [(KEY, "2023-06-01")] * 2 == [
@@ -208,49 +196,42 @@ def test_models():
 def test_what_there_is_not():
     """Embeddings, and models of a host that has no list of them, are errors before anything is sent."""
     with ScriptedServer() as server:
-        error_of(ConfigError, Client("anthropic", base_url=server.url, api_key=KEY).embeddings, "m", "x")
-        error_of(ConfigError, Client("longcat-anthropic", base_url=server.url, api_key=KEY).models)
+        error_of(ConfigError, server.client("anthropic").embeddings, "m", "x")
+        error_of(ConfigError, server.client("longcat-anthropic").models)
         assert [] == list(server.requests)
 
 
-def failing(server, **options):
-    """The arguments of a call that fails."""
-    client = Client("anthropic", base_url=server.url, api_key=KEY, **{"max_retries": 0, **options})
-    return client.chat_completion_stream, ChatCompletionRequest("claude-x", [Message.user("Hi")])
+def failing(script):
+    """What a stream of a script that fails ends with."""
+    with ScriptedServer(script) as server, pytest.raises(CompatAPIError) as caught:
+        callback(server.client("anthropic"), HELLO)
+    return caught.value
 
 
 def test_error_statuses():
     """An error status is the error of that name, with what the service says of it."""
-    body = {"type": "error", "error": {"type": "rate_limit_error", "message": "Slow down"}, "request_id": "req_1"}
-    script = Reply(429, body=body, headers={"retry-after": "7", "request-id": "req_2"})
-    with ScriptedServer(script) as server:
-        error = error_of(RateLimitError, *failing(server))
+    error = failing(ErrorScript(429, "Slow down", retry_after=7, headers={"request-id": "req_2"}))
+    assert RateLimitError is type(error)
     assert ("rate_limit_error", 7.0, "req_2") == (error.type, error.retry_after, error.request_id)
-    with ScriptedServer(Reply(529, body={"type": "error", "error": {"type": "overloaded_error"}})) as server:
-        assert 529 == error_of(ServerError, *failing(server)).status_code
+    error = failing(ErrorScript(529))
+    assert (ServerError, "overloaded_error", 529) == (type(error), error.type, error.status_code)
 
 
 def test_an_overloaded_server_is_asked_again():
     """A server that was overloaded is asked again, before anything was said."""
-    refused = Reply(529, body={"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
-    with ScriptedServer(refused, streaming(SECOND)) as server:
-        ask, request = failing(server, max_retries=1)
-        assert "Sunny." == ask(request, lambda chunk: None).text
-        assert 2 == len(server.requests)
+    with ScriptedServer(ErrorScript(529, "Overloaded", retry_after=0.01), ChatScript("Sunny."), strict=True) as server:
+        assert "Sunny." == callback(server.client("anthropic", max_retries=1), HELLO).text
 
 
 def test_an_error_in_mid_stream():
     """An error event carries what was said before it, and the status that it stands for."""
-    overloaded = event({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
-    with ScriptedServer(StreamReply([*list(events(SECOND))[:5], overloaded], done=False)) as server:
-        ask, request = failing(server)
-        error = error_of(StreamError, ask, request, lambda chunk: None)
+    error = failing(ChatScript("Sunny.", fault=ErrorEvent(status=529)))
+    assert StreamError is type(error)
     assert ("Sunny.", "overloaded_error", 529) == (error.completion.text, error.type, error.status_code)
 
 
 def test_a_cut_stream():
     """A stream that ends before its stop reason is an error with the answer so far."""
-    with ScriptedServer(StreamReply(list(events(SECOND))[:5], done=False, framing="close")) as server:
-        ask, request = failing(server)
-        error = error_of(IncompleteStreamError, ask, request, lambda chunk: None)
+    error = failing(ChatScript("Sunny.", fault="no-end"))
+    assert IncompleteStreamError is type(error)
     assert ("Sunny.", None) == (error.completion.text, error.completion.finish_reason)

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from calls import hard_limit  # noqa: F401
+from calls import error_of, hard_limit  # noqa: F401
 from compatapi.chat_types import ChatCompletionRequest, ImagePart, Message, Tool
-from compatapi.client import Client
-from compatapi.errors import AuthenticationError, CompatAPIError, ConfigError, IncompleteStreamError, StreamError
-from compatapi.testing import Reply, ScriptedServer, StreamReply
+from compatapi.errors import AuthenticationError, ConfigError, ConnectionLost, IncompleteStreamError, StreamError
+from compatapi.testing import ChatScript, EmbeddingsScript, ErrorScript, Reply, ScriptedServer, StreamReply
+from compatapi.testing.faults import Cut, ErrorEvent
+from styles import blocking, callback, generator
 
 TOOLS = [Tool.from_schema("weather", "Tell the weather.", {"type": "object"})]
 WIRE_TOOLS = [
@@ -18,7 +19,7 @@ WIRE_TOOLS = [
     }
 ]
 CHAT = "/api/v1/services/aigc/text-generation/generation"
-HELLO = [Message.user("hello")]
+HELLO = ChatCompletionRequest("qwen-plus", [Message.user("hello")])
 
 
 def call(arguments, id="", name=None):
@@ -67,38 +68,21 @@ def answer(stream, parts, whole, finish):
     return Reply(body=result(whole, finish, len(parts)))
 
 
-def ask(style, client, request):
-    """The answer, in one of the styles of the client."""
-    if style == "blocking":
-        return client.chat_completion(request)
-    if style == "callback":
-        return client.chat_completion_stream(request, on_chunk=lambda chunk: None)
-    with client.chat_completion_stream(request) as stream:
-        for _ in stream:
-            pass
-    return stream.completion
-
-
-def client_of(server, **options):
-    """A client of the row."""
-    return Client("dashscope", base_url=server.url, api_key="a-key-for-tests", **options)
-
-
-@pytest.mark.parametrize("style", ["blocking", "generator", "callback"])
+@pytest.mark.parametrize("style", [blocking, generator, callback])
 def test_two_turns_with_a_tool_and_reasoning(style):
     """Both turns are sent field by field as DashScope has them, and both answers arrive whole."""
-    streams = style != "blocking"
+    streams = style is not blocking
     scripts = (answer(streams, FIRST, WHOLE_FIRST, "tool_calls"), answer(streams, SECOND, WHOLE_SECOND, "stop"))
     with ScriptedServer(*scripts) as server:
-        client = client_of(server)
+        client = server.client("dashscope", api_key="a-key-for-tests")
         messages = [Message.system("Be brief."), Message.user("How is Rome?")]
         options = {"tools": TOOLS, "tool_choice": "auto", "thinking_budget": 500, "temperature": 0.5, "max_tokens": 99}
-        first = ask(style, client, ChatCompletionRequest("qwen-plus", messages, **options))
+        first = style(client, ChatCompletionRequest("qwen-plus", messages, **options))
         assert ("A moment.", "Look it up.", "tool_calls") == (first.text, first.reasoning, first.finish_reason)
         [made] = first.tool_calls
         assert ("call_rome", "weather", {"city": "Rome"}) == (made.id, made.name, made.parse_arguments())
         messages += [first.message, Message.tool("sunny, 25 degrees", made.id)]
-        second = ask(style, client, ChatCompletionRequest("qwen-plus", messages, tools=TOOLS, extra={"top_k": 40}))
+        second = style(client, ChatCompletionRequest("qwen-plus", messages, tools=TOOLS, extra={"top_k": 40}))
         assert ("It is sunny.", "stop", "q-1", "qwen-plus") == (
             second.text,
             second.finish_reason,
@@ -144,7 +128,7 @@ def test_a_picture_goes_to_the_multimodal_path():
     script = StreamReply(events(parts, "stop", {"content": []}), done=False)
     with ScriptedServer(script) as server:
         question = Message.user(["What is it?", ImagePart.from_url("https://example.com/a.png")])
-        found = ask("generator", client_of(server), ChatCompletionRequest("qwen-plus", [question]))
+        found = generator(server.client("dashscope"), ChatCompletionRequest("qwen-plus", [question]))
     [request] = server.requests
     assert ("A dog.", "stop") == (found.text, found.finish_reason)
     assert "/api/v1/services/aigc/multimodal-generation/generation" == request.path
@@ -159,60 +143,46 @@ def test_a_server_that_repeats():
     script = StreamReply(events(parts, "stop", {"content": text}), done=False)
     with ScriptedServer(script) as server:
         pieces = []
-        client_of(server).chat_completion_stream(
-            ChatCompletionRequest("qwen-plus", HELLO), on_chunk=lambda chunk: pieces.append(chunk.text)
-        )
+        server.client("dashscope").chat_completion_stream(HELLO, on_text=pieces.append)
     assert [text[place : place + 4] for place in range(0, len(text), 4)] == [piece for piece in pieces if piece]
 
 
 def test_embeddings_and_models():
     """The client gets embeddings; a list of models is refused before anything is sent."""
-    body = {
-        "output": {"embeddings": [{"text_index": 0, "embedding": [0.5]}]},
-        "usage": {"total_tokens": 3},
-        "request_id": "q-1",
-    }
-    with ScriptedServer(Reply(body=body)) as server:
-        client = client_of(server)
+    with ScriptedServer(EmbeddingsScript([[0.5]])) as server:
+        client = server.client("dashscope")
         found = client.embeddings("text-embedding-v4", "a", dimensions=1)
         with pytest.raises(ConfigError):
             client.models()
     [request] = server.requests
-    assert ([0.5], 3) == (found.data[0].embedding, found.usage.total_tokens)
+    assert ([0.5], 1) == (found.data[0].embedding, found.usage.total_tokens)
     assert "/api/v1/services/embeddings/text-embedding/text-embedding" == request.path
     assert {"model": "text-embedding-v4", "input": {"texts": ["a"]}, "parameters": {"dimension": 1}} == request.json()
 
 
-def test_an_error_status():
+@pytest.mark.parametrize("style", [blocking, generator, callback])
+def test_an_error_status(style):
     """An error has the class of its status, its code and its request id, in every style."""
-    body = {"code": "InvalidApiKey", "message": "Invalid API-key provided.", "request_id": "q-9"}
-    with ScriptedServer(*[Reply(401, body=body)] * 3) as server:
-        for style in ("blocking", "generator", "callback"):
-            with pytest.raises(AuthenticationError, match="Invalid API-key provided.") as caught:
-                ask(style, client_of(server, max_retries=0), ChatCompletionRequest("qwen-plus", HELLO))
-            assert ("InvalidApiKey", "q-9") == (caught.value.code, caught.value.request_id)
+    with ScriptedServer(ErrorScript(401, "Invalid API-key provided.", code="InvalidApiKey")) as server:
+        error = error_of(AuthenticationError, style, server.client("dashscope"), HELLO)
+    assert ("HTTP 401: Invalid API-key provided.", "InvalidApiKey") == (error.message, error.code)
+    assert "req-scripted" == error.request_id
 
 
-@pytest.mark.parametrize("end", ["clean", "cut"])
-def test_a_stream_without_its_end(end):
+@pytest.mark.parametrize(("fault", "kind"), [("no-end", IncompleteStreamError), (Cut(after=3), ConnectionLost)])
+def test_a_stream_without_its_end(fault, kind):
     """A stream that ends before its finish reason is an error that carries what was received."""
-    script = StreamReply(events(SECOND), done=False, end=end)
-    with ScriptedServer(script) as server, pytest.raises(CompatAPIError) as caught:
-        ask("generator", client_of(server, max_retries=0), ChatCompletionRequest("qwen-plus", HELLO))
-    assert "It is sunny." == caught.value.completion.text
-    assert end == "cut" or IncompleteStreamError is type(caught.value)
+    with ScriptedServer(ChatScript("It is sunny.", fault=fault)) as server:
+        error = error_of(kind, generator, server.client("dashscope"), HELLO)
+    assert "It is sunny." == error.completion.text
 
 
 def test_an_error_event():
     """An error event ends the stream with its message, its code and the status of the code."""
-    body = json.dumps({"code": "DataInspectionFailed", "message": "No.", "request_id": "q-3"})
-    fault = f"id:3\nevent:error\n:HTTP_STATUS/400\ndata:{body}\n\n"
-    script = StreamReply([*events(SECOND), fault], done=False)
-    with ScriptedServer(script) as server, pytest.raises(StreamError, match="No.") as caught:
-        ask("callback", client_of(server, max_retries=0), ChatCompletionRequest("qwen-plus", HELLO))
-    assert (400, "DataInspectionFailed", "q-3") == (
-        caught.value.status_code,
-        caught.value.code,
-        caught.value.request_id,
-    )
-    assert "It is sunny." == caught.value.completion.text
+    fault = ErrorEvent(3, 400, "No.", code="DataInspectionFailed")
+    with ScriptedServer(ChatScript("It is sunny.", fault=fault)) as server:
+        error = error_of(StreamError, callback, server.client("dashscope"), HELLO)
+    assert ("DataInspectionFailed", 400) == (error.code, error.status_code)
+    assert error.message.endswith(": No.")
+    assert "It is sunny." == error.completion.text
+    assert "req-scripted" == error.request_id

@@ -1,21 +1,22 @@
 """Conversations with a server that speaks Gemini's language, over real sockets: what it is sent, and what is heard."""
 
 import json
-import threading
 
 import pytest
 
-from calls import hard_limit  # noqa: F401
-from compatapi import ChatCompletionRequest, Client, Message, Tool
+from calls import error_of, hard_limit  # noqa: F401
+from compatapi import ChatCompletionRequest, Message, Tool
 from compatapi.errors import (
     AuthenticationError,
-    CompatAPIError,
     ConfigError,
+    ConnectionLost,
     IncompleteStreamError,
     RateLimitError,
     StreamError,
 )
-from compatapi.testing import Reply, ScriptedServer, StreamReply
+from compatapi.testing import ChatScript, EmbeddingsScript, ErrorScript, Reply, ScriptedServer, StreamReply
+from compatapi.testing.faults import Cut, ErrorEvent
+from styles import blocking, callback, generator, handle
 
 KEY = "a-key-for-tests"
 MODEL = "gemini-3-pro"
@@ -31,6 +32,7 @@ FIRST = [[THOUGHT], [TEXT[0]], [TEXT[1]], CALLS]
 SECOND = [[{"text": "Rome is "}], [{"text": "warmer."}]]
 USAGE = {"promptTokenCount": 20, "candidatesTokenCount": 9, "thoughtsTokenCount": 4, "totalTokenCount": 33}
 QUESTION = [Message.system("Be brief."), Message.user("Where is it warmer, Rome or Bern?")]
+ASK = ChatCompletionRequest(MODEL, QUESTION)
 
 
 def events_of(turns):
@@ -54,56 +56,21 @@ def server_of(*answers):
 
     def answer(request):
         turns = next(scripts)
-        if ":streamGenerateContent?alt=sse" in request.path:
+        if request.stream:
             return StreamReply(events_of(turns), newline="\r\n", done=False)
         return Reply(body=whole_of(turns))
 
     return ScriptedServer(answer)
 
 
-def blocking(client, request):
-    """The whole answer."""
-    return client.chat_completion(request)
-
-
-def generator(client, request):
-    """The chunks, one after the other."""
-    with client.chat_completion_stream(request) as stream:
-        for _ in stream:
-            pass
-        return stream.completion
-
-
-def callback(client, request):
-    """The chunks, handed to a function."""
-    chunks = []
-    completion = client.chat_completion_stream(request, on_chunk=chunks.append)
-    assert completion.text == "".join(chunk.text for chunk in chunks)
-    return completion
-
-
-def handle(client, request):
-    """The chunks, in a thread of their own."""
-    done = threading.Event()
-    running = client.start_stream(request, on_chunk=lambda chunk: None, on_done=lambda completion: done.set())
-    completion = running.result(timeout=10)
-    assert done.wait(5)
-    return completion
-
-
 STYLES = pytest.mark.parametrize("style", [blocking, generator, callback, handle])
-
-
-def client_of(server, **options):
-    """A client for the row of the table, at another address."""
-    return Client("gemini", base_url=server.url, api_key=KEY, **{"max_retries": 0, **options})
 
 
 @STYLES
 def test_two_turns_with_tools_and_reasoning(style):
     """Thoughts, signatures, calls and results go there and back, whichever way the program asks."""
     with server_of(FIRST, SECOND) as server:
-        client = client_of(server)
+        client = server.client("gemini", api_key=KEY)
         options = {"tools": TOOLS, "reasoning_effort": "low", "temperature": 0.5, "max_completion_tokens": 500}
         first = style(client, ChatCompletionRequest(MODEL, QUESTION, **options))
         results = [Message.tool('{"celsius": 24}', first.tool_calls[0].id), Message.tool("11", first.tool_calls[1].id)]
@@ -154,10 +121,10 @@ def test_a_blocked_prompt(style):
     feedback = {"promptFeedback": {"blockReason": "SAFETY"}, "modelVersion": "m", "responseId": "r"}
 
     def answer(request):
-        return StreamReply([feedback], done=False) if "stream" in request.path else Reply(body=feedback)
+        return StreamReply([feedback], done=False) if request.stream else Reply(body=feedback)
 
     with ScriptedServer(answer) as server:
-        completion = style(client_of(server), ChatCompletionRequest(MODEL, QUESTION))
+        completion = style(server.client("gemini"), ASK)
     assert ("", "content_filter") == (completion.text, completion.finish_reason)
     assert {"blockReason": "SAFETY"} == completion.extra["promptFeedback"]
     assert "SAFETY" == completion.choices[0].extra["native_finish_reason"]
@@ -168,10 +135,10 @@ def test_a_bad_key(style):
     """A bad key is raised where the call stands, and is not shown."""
     details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
     error = {"code": 400, "message": f"API key not valid: {KEY}", "status": "INVALID_ARGUMENT", "details": details}
-    with ScriptedServer(Reply(400, body={"error": error})) as server, pytest.raises(AuthenticationError) as caught:
-        style(client_of(server), ChatCompletionRequest(MODEL, QUESTION))
-    assert (400, "API_KEY_INVALID") == (caught.value.status_code, caught.value.code)
-    assert KEY not in str(caught.value)
+    with ScriptedServer(ErrorScript(400, body={"error": error})) as server:
+        raised = error_of(AuthenticationError, style, server.client("gemini", api_key=KEY), ASK)
+    assert (400, "API_KEY_INVALID") == (raised.status_code, raised.code)
+    assert KEY not in str(raised)
 
 
 def test_retries_wait_as_long_as_google_asks():
@@ -179,38 +146,25 @@ def test_retries_wait_as_long_as_google_asks():
     details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.05s"}]
     error = {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED", "details": details}
     seen = []
-    with ScriptedServer(Reply(429, body=[{"error": error}]), Reply(body=whole_of(SECOND))) as server:
-        client = client_of(server, max_retries=1, on_retry=seen.append)
-        assert "Rome is warmer." == client.chat_completion(ChatCompletionRequest(MODEL, QUESTION)).text
+    with ScriptedServer(ErrorScript(429, body=[{"error": error}]), ChatScript("Rome is warmer.")) as server:
+        client = server.client("gemini", max_retries=1, on_retry=seen.append)
+        assert "Rome is warmer." == client.chat_completion(ASK).text
     assert [(0.05, RateLimitError)] == [(event.delay, type(event.error)) for event in seen]
 
 
-@pytest.mark.parametrize("end", ["clean", "cut"])
-def test_a_stream_that_is_cut(end):
+@pytest.mark.parametrize(("fault", "kind"), [("no-end", IncompleteStreamError), (Cut(after=2), ConnectionLost)])
+def test_a_stream_that_is_cut(fault, kind):
     """A stream without a finish reason is an error that carries what was said."""
-    events = list(events_of(SECOND))[:1]
-    with (
-        ScriptedServer(StreamReply(events, done=False, end=end)) as server,
-        pytest.raises(CompatAPIError) as caught,
-    ):
-        generator(client_of(server), ChatCompletionRequest(MODEL, QUESTION))
-    assert "Rome is " == caught.value.completion.text
-    assert (end == "clean") == isinstance(caught.value, IncompleteStreamError)
+    with ScriptedServer(ChatScript("Rome is", fault=fault)) as server:
+        assert "Rome is" == error_of(kind, generator, server.client("gemini"), ASK).completion.text
 
 
 def test_an_error_in_the_stream():
     """An error behind text is raised behind it, with the answer so far."""
-    error = {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}
-    with (
-        ScriptedServer(StreamReply([next(events_of(SECOND)), error], done=False)) as server,
-        pytest.raises(StreamError, match="overloaded") as caught,
-    ):
-        generator(client_of(server), ChatCompletionRequest(MODEL, QUESTION))
-    assert ("Rome is ", "UNAVAILABLE", 503) == (
-        caught.value.completion.text,
-        caught.value.type,
-        caught.value.status_code,
-    )
+    with ScriptedServer(ChatScript("Rome is", fault=ErrorEvent(2, 503, "overloaded"))) as server:
+        error = error_of(StreamError, generator, server.client("gemini"), ASK)
+    assert error.message.endswith(": overloaded")
+    assert ("Rome is", "UNAVAILABLE", 503) == (error.completion.text, error.type, error.status_code)
 
 
 def test_an_array_in_place_of_a_stream():
@@ -218,7 +172,7 @@ def test_an_array_in_place_of_a_stream():
     array = "[" + "\n,\r\n".join(json.dumps(event, indent=2) for event in events_of(FIRST)) + "\n]"
     reply = Reply(body=array, headers={"Content-Type": "application/json; charset=UTF-8"})
     with ScriptedServer(reply) as server:
-        completion = generator(client_of(server), ChatCompletionRequest(MODEL, QUESTION))
+        completion = generator(server.client("gemini"), ASK)
     assert ("Let me look.", "tool_calls", 2) == (completion.text, completion.finish_reason, len(completion.tool_calls))
     assert "sig-text" == completion.message.extra["reasoning_details"][0]["data"]
 
@@ -230,7 +184,7 @@ def test_models():
         Reply(body={"models": [{"name": "models/c", "thinking": True}]}),
     ]
     with ScriptedServer(*pages) as server:
-        models = client_of(server).models()
+        models = server.client("gemini", api_key=KEY).models()
     assert ["a", "b", "c"] == [model.id for model in models]
     assert models[2].extra["thinking"] is True
     assert ["/v1beta/models?pageSize=1000", "/v1beta/models?pageSize=1000&pageToken=t"] == [
@@ -241,12 +195,8 @@ def test_models():
 
 def test_embeddings():
     """One text and several are asked for in Google's two ways, and answered in the common one."""
-    replies = [
-        Reply(body={"embedding": {"values": [0.5]}}),
-        Reply(body={"embeddings": [{"values": [1.0]}, {"values": [2.0]}]}),
-    ]
-    with ScriptedServer(*replies) as server:
-        client = client_of(server)
+    with ScriptedServer(EmbeddingsScript([[0.5]]), EmbeddingsScript([[1.0], [2.0]])) as server:
+        client = server.client("gemini")
         assert [[0.5]] == [item.embedding for item in client.embeddings("e-1", "hi", dimensions=1).data]
         assert [[1.0], [2.0]] == [item.embedding for item in client.embeddings("e-1", ["a", "b"]).data]
     one, two = server.requests
@@ -258,5 +208,5 @@ def test_embeddings():
 def test_nothing_is_sent_that_cannot_be_said():
     """A field without a word stops the call before there is a connection."""
     with ScriptedServer() as server, pytest.raises(ConfigError, match="'gemini' has no word for logit_bias"):
-        client_of(server).chat_completion(ChatCompletionRequest(MODEL, QUESTION, logit_bias={"1": 1}))
+        server.client("gemini").chat_completion(ChatCompletionRequest(MODEL, QUESTION, logit_bias={"1": 1}))
     assert 0 == server.connections

@@ -10,13 +10,15 @@ import pytest
 from calls import error_of, hard_limit  # noqa: F401
 from compatapi import ChatCompletionRequest, Client, Message, Tool
 from compatapi.errors import ConfigError, ConnectionLost, IncompleteStreamError, ServerError, StreamError
-from compatapi.testing import Reply, ScriptedServer, StreamReply
+from compatapi.testing import ChatScript, ErrorScript, Reply, ScriptedServer, StreamReply
+from styles import blocking, callback, generator, handle
 
 SECRET_ID, SECRET_KEY, TOKEN = "AKIDforTheseTestsAlone", "a-secret-key-for-tests", "a-token-for-tests"
 KEY = f"{SECRET_ID}:{SECRET_KEY}"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER = Tool.from_schema("get_weather", "Tell the weather", SCHEMA)
 QUESTION = Message.user("Is it warm in Lima?")
+ASK = ChatCompletionRequest("hunyuan-lite", [QUESTION])
 USAGE = {"PromptTokens": 20, "CompletionTokens": 9, "TotalTokens": 29}
 
 #: What the two turns must be asked with, and what they are answered.
@@ -71,13 +73,6 @@ def whole(finish, **message):
     choice = {"Index": 0, "FinishReason": finish, "Message": {"Role": "assistant", **message}}
     answer = {"Id": "c-1", "Created": 1716359713, "Note": "n", "Choices": [choice], "Usage": USAGE}
     return Reply(body={"Response": {"RequestId": "r-1", **answer}})
-
-
-def failed(code, **options):
-    """An error as the service reports it: with status 200."""
-    return Reply(
-        body={"Response": {"Error": {"Code": code, "Message": f"about {code}"}, "RequestId": "r-2"}}, **options
-    )
 
 
 STREAMED = [
@@ -150,11 +145,6 @@ def playing(answers, wanted):
     return answer
 
 
-def client_of(server, **options):
-    """A client of the native service."""
-    return Client("hunyuan", base_url=server.url, **{"api_key": KEY, "max_retries": 0, **options})
-
-
 def request_of(messages):
     """A request with tools, reasoning, and a field of the service's own."""
     return ChatCompletionRequest(
@@ -167,40 +157,14 @@ def request_of(messages):
     )
 
 
-def by_blocking(client, request):
-    """Ask and wait."""
-    return client.chat_completion(request)
-
-
-def by_generator(client, request):
-    """Ask, and iterate."""
-    with client.chat_completion_stream(request) as stream:
-        texts = "".join(chunk.text for chunk in stream)
-    assert texts == stream.completion.text
-    return stream.completion
-
-
-def by_callback(client, request):
-    """Ask, and be called."""
-    told = []
-    completion = client.chat_completion_stream(request, lambda chunk: told.append(chunk.text))
-    assert "".join(told) == completion.text
-    return completion
-
-
-def by_handle(client, request):
-    """Ask in a thread of its own."""
-    return client.start_stream(request).result(10)
-
-
-@pytest.mark.parametrize("ask", [by_blocking, by_generator, by_callback, by_handle])
+@pytest.mark.parametrize("ask", [blocking, generator, callback, handle])
 def test_two_turns_with_a_tool_and_reasoning(ask):
     """The answer with a tool call goes back without its reasoning, the result follows, and the second answer comes."""
-    blocking = ask is by_blocking
-    answers = WHOLE if blocking else STREAMED
-    wanted = [(FIRST, not blocking), (SECOND, not blocking)]
+    streams = ask is not blocking
+    answers = STREAMED if streams else WHOLE
+    wanted = [(FIRST, streams), (SECOND, streams)]
     with ScriptedServer(playing(answers, wanted)) as server:
-        client = client_of(server)
+        client = server.client("hunyuan", api_key=KEY)
         messages = [QUESTION]
         first = ask(client, request_of(messages))
         assert ("I will look.", "The tool knows.", "tool_calls") == (first.text, first.reasoning, first.finish_reason)
@@ -214,11 +178,6 @@ def test_two_turns_with_a_tool_and_reasoning(ask):
         assert 2 == len(server.requests)
 
 
-def ask_simply(client):
-    """Ask for a stream and read it to its end."""
-    return client.chat_completion_stream(ChatCompletionRequest("hunyuan-lite", [QUESTION]), lambda chunk: None)
-
-
 def test_keys_and_region_of_the_environment(monkeypatch):
     """Without a key at hand its parts come from the environment, and so does the region."""
     monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", SECRET_ID)
@@ -226,7 +185,7 @@ def test_keys_and_region_of_the_environment(monkeypatch):
     monkeypatch.setenv("TENCENTCLOUD_SESSION_TOKEN", TOKEN)
     monkeypatch.setenv("TENCENTCLOUD_REGION", "ap-guangzhou")
     with ScriptedServer(STREAMED[1]) as server:
-        assert "It is warm." == ask_simply(client_of(server, api_key=None)).text
+        assert "It is warm." == callback(Client("hunyuan", base_url=server.url), ASK).text
         [request] = server.requests
     assert (TOKEN, "ap-guangzhou") == (request.headers["x-tc-token"], request.headers["x-tc-region"])
     assert f"127.0.0.1:{server.port}" == request.headers["host"]
@@ -236,8 +195,8 @@ def test_keys_and_region_of_the_environment(monkeypatch):
 def test_what_a_call_adds_is_signed():
     """Headers and body fields that a single call adds do not break the signature."""
     with ScriptedServer(STREAMED[1]) as server:
-        client_of(server).chat_completion_stream(
-            ChatCompletionRequest("hunyuan-lite", [QUESTION]),
+        server.client("hunyuan", api_key=KEY).chat_completion_stream(
+            ASK,
             lambda chunk: None,
             headers={"X-TC-Language": "en-US", "Content-Type": "application/json; charset=utf-8"},
             body={"TopP": 0.5},
@@ -249,41 +208,36 @@ def test_what_a_call_adds_is_signed():
     assert signature_of(request) == request.headers["authorization"]
 
 
-@pytest.mark.parametrize("ask", [by_blocking, by_generator, by_callback])
+@pytest.mark.parametrize("ask", [blocking, generator, callback])
 def test_a_limit_that_is_reached_is_tried_again(ask):
     """RequestLimitExceeded in a 200 is tried again with the same signed bytes, in place of a stream too."""
     events = []
-    answer = WHOLE[1] if ask is by_blocking else STREAMED[1]
-    with ScriptedServer(failed("RequestLimitExceeded"), answer) as server:
-        completion = ask(
-            client_of(server, max_retries=1, on_retry=events.append), ChatCompletionRequest("m", [QUESTION])
-        )
+    with ScriptedServer(ErrorScript(code="RequestLimitExceeded"), ChatScript("It is warm.")) as server:
+        completion = ask(server.client("hunyuan", max_retries=1, on_retry=events.append), ASK)
         assert "It is warm." == completion.text
         first, second = server.requests
     assert [429] == [event.error.status_code for event in events]
     assert (first.body, first.headers["authorization"]) == (second.body, second.headers["authorization"])
 
 
-@pytest.mark.parametrize("ask", [by_blocking, by_generator, by_callback])
+@pytest.mark.parametrize("ask", [blocking, generator, callback])
 def test_a_wrong_signature_is_not_tried_again(ask):
     """AuthFailure in a 200 is raised where the call stands, once, with code, status and request id."""
-    with ScriptedServer(lambda request: failed("AuthFailure.SignatureFailure")) as server:
-        error = error_of(StreamError, ask, client_of(server, max_retries=2), ChatCompletionRequest("m", [QUESTION]))
-        assert 1 == len(server.requests)
-    assert ("AuthFailure.SignatureFailure", 401, "r-2") == (error.code, error.status_code, error.request_id)
+    with ScriptedServer(ErrorScript(code="AuthFailure.SignatureFailure"), strict=True) as server:
+        error = error_of(StreamError, ask, server.client("hunyuan", max_retries=2), ASK)
+    assert ("AuthFailure.SignatureFailure", 401, "req-scripted") == (error.code, error.status_code, error.request_id)
 
 
 def test_the_error_stands_where_the_call_stands():
     """A 200 that holds an error is raised by the call that asks for a stream, not by the first iteration."""
-    with ScriptedServer(failed("InvalidParameterValue.Model")) as server:
-        request = ChatCompletionRequest("nobody", [QUESTION])
-        error = error_of(StreamError, client_of(server).chat_completion_stream, request)
-    assert 400 == error.status_code
+    with ScriptedServer(ErrorScript(code="InvalidParameterValue.Model")) as server:
+        assert 400 == error_of(StreamError, server.client("hunyuan").chat_completion_stream, ASK).status_code
 
 
 def test_a_whole_answer_in_place_of_a_stream():
     """A whole answer in JSON, where a stream was asked for, is one chunk."""
-    with ScriptedServer(WHOLE[1]) as server, client_of(server).chat_completion_stream(request_of([QUESTION])) as stream:
+    with ScriptedServer(ChatScript("It is warm.", fault="whole-instead")) as server:
+        stream = server.client("hunyuan").chat_completion_stream(ASK)
         assert ["It is warm."] == [chunk.text for chunk in stream]
 
 
@@ -291,7 +245,7 @@ def test_an_error_that_quotes_the_key_is_masked():
     """Neither part of the key shows in an error of a server that quotes it."""
     said = {"Response": {"Error": {"Code": "AuthFailure", "Message": f"{SECRET_ID} and {SECRET_KEY} are unknown"}}}
     with ScriptedServer(Reply(body=said)) as server:
-        error = error_of(StreamError, ask_simply, client_of(server))
+        error = error_of(StreamError, callback, server.client("hunyuan", api_key=KEY), ASK)
     shown = f"{error} {error!r} {vars(error)}"
     assert SECRET_ID not in shown
     assert SECRET_KEY not in shown
@@ -302,32 +256,31 @@ def test_the_id_of_the_request():
     headers = {"X-TC-RequestId": "r-7"}
     broken = [delta(Content="It is "), {"ErrorMsg": {"Msg": "model timed out", "Code": 4001}}]
     with ScriptedServer(StreamReply(broken, done=False, headers=headers)) as server:
-        error = error_of(StreamError, ask_simply, client_of(server))
+        error = error_of(StreamError, callback, server.client("hunyuan"), ASK)
     assert ("r-7", 4001, 504, "It is ") == (error.request_id, error.code, error.status_code, error.completion.text)
 
 
 def test_an_error_status():
     """A status of the network layer is the usual error."""
-    with ScriptedServer(Reply(502, body="<html>Bad Gateway</html>")) as server:
-        error = error_of(ServerError, ask_simply, client_of(server))
-    assert 502 == error.status_code
+    with ScriptedServer(ErrorScript(502, body="<html>Bad Gateway</html>")) as server:
+        assert 502 == error_of(ServerError, callback, server.client("hunyuan"), ASK).status_code
 
 
 @pytest.mark.parametrize(
-    ("end", "kind"), [("cut", ConnectionLost), ("reset", ConnectionLost), ("clean", IncompleteStreamError)]
+    ("fault", "kind"), [("cut", ConnectionLost), ("reset", ConnectionLost), ("no-end", IncompleteStreamError)]
 )
-def test_a_stream_that_is_cut(end, kind):
+def test_a_stream_that_is_cut(fault, kind):
     """A stream without its finish reason is an error that carries the answer so far."""
-    with ScriptedServer(StreamReply([delta(Content="It is "), 0.05], done=False, end=end)) as server:
-        error = error_of(kind, ask_simply, client_of(server))
+    with ScriptedServer(ChatScript(pieces=["It is "], fault=fault)) as server:
+        error = error_of(kind, callback, server.client("hunyuan"), ASK)
     assert ("It is ", None) == (error.completion.text, error.completion.finish_reason)
 
 
 def test_what_is_refused_before_sending():
     """A key of another form, a field without a word, models and embeddings: nothing is sent."""
     with ScriptedServer() as server:
-        client = client_of(server)
-        error_of(ConfigError, ask_simply, client_of(server, api_key="a-key-for-tests"))
+        client = server.client("hunyuan")
+        error_of(ConfigError, callback, server.client("hunyuan", api_key="a-key-for-tests"), ASK)
         error_of(ConfigError, client.chat_completion, ChatCompletionRequest("m", [QUESTION], max_tokens=5))
         error_of(ConfigError, client.models)
         error_of(ConfigError, client.embeddings, "m", "text")

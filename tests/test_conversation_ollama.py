@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from calls import hard_limit  # noqa: F401
+from calls import error_of, hard_limit  # noqa: F401
 from compatapi.chat_types import ChatCompletionRequest, Message, Tool
-from compatapi.client import Client
-from compatapi.errors import CompatAPIError, IncompleteStreamError, NotFoundError, StreamError
-from compatapi.testing import Reply, ScriptedServer, StreamReply
+from compatapi.errors import ConnectionLost, IncompleteStreamError, NotFoundError, StreamError
+from compatapi.testing import ChatScript, EmbeddingsScript, ErrorScript, Reply, ScriptedServer, StreamReply
+from compatapi.testing.faults import Cut, ErrorEvent
+from styles import blocking, callback, generator
 
 TOOLS = [
     Tool.from_schema("weather", "Tell the weather.", {"type": "object", "properties": {"city": {"type": "string"}}})
@@ -29,7 +30,7 @@ FIRST = {"content": "", "thinking": "Look it up."}, {"content": "A moment."}, {"
 SECOND = {"content": "", "thinking": "Good."}, {"content": "It is "}, {"content": "sunny."}
 
 
-def lines(parts, *, cut=False):
+def lines(parts):
     """The lines of a streamed answer."""
     made = [
         {
@@ -48,7 +49,7 @@ def lines(parts, *, cut=False):
         "done": True,
         **COUNTS,
     }
-    return [(json.dumps(value) + "\n").encode() for value in [*made, *([] if cut else [last])]]
+    return [(json.dumps(value) + "\n").encode() for value in [*made, last]]
 
 
 def whole(parts):
@@ -72,32 +73,20 @@ def answer(stream, parts):
     return StreamReply(lines(parts), done=False, headers=media) if stream else Reply(body=whole(parts))
 
 
-def ask(style, client, request):
-    """The answer, in one of the styles of the client."""
-    if style == "blocking":
-        return client.chat_completion(request)
-    if style == "callback":
-        return client.chat_completion_stream(request, on_chunk=lambda chunk: None)
-    with client.chat_completion_stream(request) as stream:
-        for _ in stream:
-            pass
-    return stream.completion
-
-
-@pytest.mark.parametrize("style", ["blocking", "generator", "callback"])
+@pytest.mark.parametrize("style", [blocking, generator, callback])
 def test_two_turns_with_a_tool_and_thinking(style):
     """Both turns are sent field by field as Ollama has them, and both answers arrive whole."""
-    streams = style != "blocking"
+    streams = style is not blocking
     with ScriptedServer(answer(streams, FIRST), answer(streams, SECOND)) as server:
-        client = Client("ollama", base_url=server.url, api_key="a-key-for-tests")
+        client = server.client("ollama", api_key="a-key-for-tests")
         messages = [Message.system("Be brief."), Message.user("How is Rome?")]
         options = {"tools": TOOLS, "reasoning_effort": "high", "temperature": 0.5, "max_tokens": 99}
-        first = ask(style, client, ChatCompletionRequest("qwen3", messages, **options, extra={"keep_alive": "5m"}))
+        first = style(client, ChatCompletionRequest("qwen3", messages, **options, extra={"keep_alive": "5m"}))
         assert ("A moment.", "Look it up.", "tool_calls") == (first.text, first.reasoning, first.finish_reason)
         [call] = first.tool_calls
         assert ("call_rome", "weather", {"city": "Rome"}) == (call.id, call.name, call.parse_arguments())
         messages += [first.message, Message.tool("sunny, 25 degrees", call.id)]
-        second = ask(style, client, ChatCompletionRequest("qwen3", messages, tools=TOOLS, extra={"num_ctx": 4096}))
+        second = style(client, ChatCompletionRequest("qwen3", messages, tools=TOOLS, extra={"num_ctx": 4096}))
         assert ("It is sunny.", "Good.", "stop") == (second.text, second.reasoning, second.finish_reason)
         assert (20, 5, 25) == (second.usage.prompt_tokens, second.usage.completion_tokens, second.usage.total_tokens)
         assert {"total_duration": 7, "load_duration": 1, "eval_duration": 3}.items() <= second.extra.items()
@@ -135,9 +124,8 @@ def test_two_turns_with_a_tool_and_thinking(style):
 def test_models_and_embeddings():
     """The client lists the models and gets embeddings, without a key where there is none."""
     tags = {"models": [{"name": "qwen3:8b", "modified_at": "2026-03-04T05:06:07Z", "size": 5}]}
-    vectors = {"model": "nomic", "embeddings": [[0.5], [0.25]], "prompt_eval_count": 4}
-    with ScriptedServer(Reply(body=tags), Reply(body=vectors)) as server:
-        client = Client("ollama", base_url=server.url)
+    with ScriptedServer(Reply(body=tags), EmbeddingsScript([[0.5], [0.25]])) as server:
+        client = server.client("ollama", api_key=None)
         assert [("qwen3:8b", 1772600767)] == [(model.id, model.created) for model in client.models()]
         assert [[0.5], [0.25]] == [item.embedding for item in client.embeddings("nomic", ["a", "b"]).data]
     models, embeddings = server.requests
@@ -146,33 +134,27 @@ def test_models_and_embeddings():
     assert "Authorization" not in models.headers
 
 
-def test_an_error_status():
+HELLO = ChatCompletionRequest("x", [Message.user("hello")])
+
+
+@pytest.mark.parametrize("style", [blocking, generator, callback])
+def test_an_error_status(style):
     """An error has the class of its status and the text of its body, in every style."""
-    replies = [Reply(404, body={"error": "model 'x' not found"})] * 3
-    with ScriptedServer(*replies) as server:
-        client = Client("ollama", base_url=server.url, api_key="a-key-for-tests", max_retries=0)
-        for style in ("blocking", "generator", "callback"):
-            with pytest.raises(NotFoundError, match="model 'x' not found"):
-                ask(style, client, ChatCompletionRequest("x", [Message.user("hello")]))
+    with ScriptedServer(ErrorScript(404, "model 'x' not found")) as server:
+        assert "HTTP 404: model 'x' not found" == error_of(NotFoundError, style, server.client("ollama"), HELLO).message
 
 
-@pytest.mark.parametrize("end", ["clean", "cut"])
-def test_a_stream_without_its_last_line(end):
+@pytest.mark.parametrize(("fault", "kind"), [("no-end", IncompleteStreamError), (Cut(after=3), ConnectionLost)])
+def test_a_stream_without_its_last_line(fault, kind):
     """A stream that ends before its last line is an error that carries what was received."""
-    script = StreamReply(lines(SECOND, cut=True), done=False, end=end)
-    with ScriptedServer(script) as server:
-        client = Client("ollama", base_url=server.url, max_retries=0)
-        with pytest.raises(CompatAPIError) as caught:
-            ask("generator", client, ChatCompletionRequest("qwen3", [Message.user("hello")]))
-    assert "It is sunny." == caught.value.completion.text
-    assert end == "cut" or IncompleteStreamError is type(caught.value)
+    with ScriptedServer(ChatScript("It is sunny.", fault=fault)) as server:
+        error = error_of(kind, generator, server.client("ollama"), HELLO)
+    assert "It is sunny." == error.completion.text
 
 
 def test_an_error_line():
     """An error line ends the stream with its text."""
-    script = StreamReply([*lines(SECOND, cut=True), b'{"error":"out of memory"}\n'], done=False)
-    with ScriptedServer(script) as server:
-        client = Client("ollama", base_url=server.url, max_retries=0)
-        with pytest.raises(StreamError, match="out of memory") as caught:
-            ask("callback", client, ChatCompletionRequest("qwen3", [Message.user("hello")]))
-    assert "It is sunny." == caught.value.completion.text
+    with ScriptedServer(ChatScript("It is sunny.", fault=ErrorEvent(3, message="out of memory"))) as server:
+        error = error_of(StreamError, callback, server.client("ollama"), HELLO)
+    assert error.message.endswith(": out of memory")
+    assert "It is sunny." == error.completion.text

@@ -5,13 +5,14 @@ import json
 import pytest
 
 from calls import hard_limit  # noqa: F401
-from compatapi import ChatCompletionRequest, Client, Message, Tool
+from compatapi import ChatCompletionRequest, Message, Tool
 from compatapi.dialects import get_dialect
 from compatapi.errors import ConfigError, StreamError
 from compatapi.http_types import Target
 from compatapi.providers import PROVIDERS
-from compatapi.testing import Reply, ScriptedServer, StreamReply
+from compatapi.testing import ChatScript, Reply, ScriptedServer, StreamReply
 from streams import body, stop
+from styles import blocking, callback, generator
 
 TOOLS = (Tool.from_schema("weather", "Tells the weather", {"type": "object", "properties": {"city": {}}}),)
 CALL = {
@@ -112,43 +113,26 @@ SPLIT_CASE = (
 )
 
 
-def asking(client, request, way):
-    """The answer, asked for in one of the ways."""
-    if way == "blocking":
-        return client.chat_completion(request)
-    if way == "callback":
-        return client.chat_completion_stream(request, on_text=str)
-    with client.chat_completion_stream(request) as stream:
-        for _ in stream:
-            pass
-    return stream.completion
-
-
 def converse(name, case, way):
     """Hold a conversation of two turns; the first answer, and both bodies that the server was sent."""
     deltas, message, _ = case
     whole = {"role": "assistant", **message, "tool_calls": [CALL]}
     first = Reply(body=json.dumps({"choices": [{"index": 0, "message": whole, "finish_reason": "tool_calls"}]}))
-    last = Reply(body=json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": "Sunny"}}]}))
-    if way != "blocking":
+    if way is not blocking:
         first = StreamReply([*map(body, deltas), stop("tool_calls")])
-        last = StreamReply([body({"content": "Sunny"}), stop()])
-    with (
-        ScriptedServer(first, last) as server,
-        Client(name, base_url=server.base_url, api_key="a-key-for-tests", max_retries=0) as client,
-    ):
+    with ScriptedServer(first, ChatScript("Sunny")) as server, server.client(name, api_key="a-key-for-tests") as client:
         messages = [Message.user("How is Rome?")]
-        completion = asking(client, ChatCompletionRequest("m", messages, tools=TOOLS), way)
+        completion = way(client, ChatCompletionRequest("m", messages, tools=TOOLS))
         messages += [completion.message, Message.tool("sunny", completion.tool_calls[0].id)]
-        answer = asking(client, ChatCompletionRequest("m", messages, tools=TOOLS), way)
+        answer = way(client, ChatCompletionRequest("m", messages, tools=TOOLS))
         assert "Sunny" == answer.text
         for request in server.requests:
-            assert "/v1/chat/completions" == request.path
+            assert ("openai", "chat") == (request.dialect, request.operation)
             assert "Bearer a-key-for-tests" == request.headers["Authorization"]
         return completion, [json.loads(request.body) for request in server.requests]
 
 
-@pytest.mark.parametrize("way", ["blocking", "generator", "callback"])
+@pytest.mark.parametrize("way", [blocking, generator, callback])
 @pytest.mark.parametrize("name", [*CASES, "minimax-split"])
 def test_two_turns(name, way):
     """The message of an answer, appended to the conversation, goes back with its reasoning as the host wants it."""
@@ -157,7 +141,7 @@ def test_two_turns(name, way):
     assert (THOUGHT, "weather") == (completion.reasoning, completion.tool_calls[0].name)
     question = {"role": "user", "content": "How is Rome?"}
     assert [question] == first["messages"]
-    assert (first["tools"], way != "blocking") == (second["tools"], second.get("stream", False))
+    assert (first["tools"], way is not blocking) == (second["tools"], second.get("stream", False))
     asked, assistant, result = second["messages"]
     assert question == asked
     assert {"role": "tool", "content": "sunny", "tool_call_id": CALL["id"]} == result
@@ -190,7 +174,7 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("way", ["blocking", "generator"])
+@pytest.mark.parametrize("way", [blocking, generator])
 @pytest.mark.parametrize(("here", "there"), ELSEWHERE)
 def test_a_conversation_that_goes_on_elsewhere(here, there, way):
     """The answer of one host is sent to another in that one's way, and nothing of the first one's shape with it."""
@@ -267,21 +251,17 @@ def test_blocks_of_other_dialects_are_refused(caplog):
 # --- errors with status 200 -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["blocking", "generator", "callback"])
+@pytest.mark.parametrize("way", [blocking, generator, callback])
 @pytest.mark.parametrize(("code", "attempts"), [(1002, 2), (1013, 2), (1004, 1), (1008, 1), (2013, 1)])
 def test_errors_of_minimax(code, attempts, way):
     """MiniMax says with status 200 that there are too many requests, which is tried again; a wrong key is not."""
     error = Reply(body={"base_resp": {"status_code": code, "status_msg": "told"}})
-    fine = Reply(body={"choices": [{"index": 0, "message": {"role": "assistant", "content": "Sunny"}}]})
     request = ChatCompletionRequest("m", [Message.user("Hi")])
-    with (
-        ScriptedServer(error, fine) as server,
-        Client("minimax", base_url=server.base_url, api_key="a-key-for-tests", max_retries=1) as client,
-    ):
+    with ScriptedServer(error, ChatScript("Sunny")) as server, server.client("minimax", max_retries=1) as client:
         if attempts == 2:
-            assert "Sunny" == asking(client, request, way).text
+            assert "Sunny" == way(client, request).text
         else:
             with pytest.raises(StreamError, match="told") as caught:
-                asking(client, request, way)
+                way(client, request)
             assert code == caught.value.code
         assert attempts == len(server.requests)

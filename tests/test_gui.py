@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from calls import REQUEST, client_of, error_of, eventually, hard_limit  # noqa: F401
+from calls import REQUEST, error_of, eventually, hard_limit  # noqa: F401
 from compatapi import FramePost, post_to_asyncio, post_to_qt
 from compatapi.errors import Cancelled
-from compatapi.testing import ScriptedServer, StreamReply, chat_chunks
+from compatapi.testing import ChatScript, ScriptedServer, StreamReply
+from compatapi.testing.faults import Stall
 from streams import call, part, say, stop
 from windows import Window
 
 ROOT = Path(__file__).parents[1]
-SAID = chat_chunks("Hi there", finish_reason=None, usage=None)
 #: Seconds of a frame that no callback of these tests outlasts.
 LONG = 10.0
 
@@ -58,7 +58,7 @@ class Loop:
 def fill(post, callbacks, *events):
     """Stream events into a post that nobody empties meanwhile; return the handle when all of them are posted."""
     with ScriptedServer(StreamReply(events)) as server:
-        handle = client_of(server).start_stream(REQUEST, post=post, **callbacks)
+        handle = server.client().start_stream(REQUEST, post=post, **callbacks)
         ended = threading.Event()
         handle.add_done_callback(lambda _: ended.set())
         assert ended.wait(5)
@@ -199,19 +199,19 @@ def test_a_function_that_fails_does_not_stop_the_others():
     assert ["next"] == told
 
 
-def test_a_toolkit_that_has_to_look_looks_seldom_while_nothing_runs():
+def test_a_toolkit_that_has_to_look_looks_seldom_while_nothing_runs(compatapi_server, compatapi_client):
     """Without ``wake`` the window looks ten times a second, and at the frame rate while a stream runs."""
     loop, window = Loop(), Window()
     post = FramePost(None, loop.later, frame=0.5)
     loop.turn()
     assert [0.1, 0.1] == loop.delays
-    with ScriptedServer(StreamReply(SAID, end="stall")) as server:
-        handle = client_of(server).start_stream(REQUEST, post=post, **window.all())
-        loop.turn()
-        assert 0.5 == loop.delays[-1]
-        loop.turns_until(lambda: window.named("text"))
-        handle.cancel()
-        loop.turns_until(lambda: window.named("cancelled"))
+    compatapi_server.add(ChatScript("Hi there", fault=Stall(after=2)))
+    handle = compatapi_client.start_stream(REQUEST, post=post, **window.all())
+    loop.turn()
+    assert 0.5 == loop.delays[-1]
+    loop.turns_until(lambda: window.named("text"))
+    handle.cancel()
+    loop.turns_until(lambda: window.named("cancelled"))
     loop.turns_until(lambda: loop.delays[-1] == 0.1)
     assert ["cancelled"] == [name for name, _ in window.told if name in ("done", "error", "cancelled")]
 
@@ -223,8 +223,8 @@ def test_closing_cancels_the_streams_and_calls_nothing_any_more():
     """After close nothing that was posted runs, the streams end, their threads too, and the connection is closed."""
     loop, window = Loop(), Window()
     post = FramePost(loop.wake, loop.later, frame=LONG)
-    with ScriptedServer(lambda request: StreamReply([*SAID, *[0.001, say("x")] * 5000])) as server:
-        handles = [client_of(server).start_stream(REQUEST, post=post, **window.all()) for _ in range(3)]
+    with ScriptedServer(lambda request: ChatScript(pieces=["x"] * 5000, interval=0.001)) as server:
+        handles = [server.client().start_stream(REQUEST, post=post, **window.all()) for _ in range(3)]
         assert eventually(lambda: all(handle.completion.text for handle in handles))
         post.close()
         for handle in handles:
@@ -238,8 +238,8 @@ def test_closing_cancels_the_streams_and_calls_nothing_any_more():
 def test_closing_ends_a_stream_that_has_not_said_anything():
     """A stream that still waits for its server ends too when the window closes."""
     post = FramePost(Loop().wake, Loop().later)
-    with ScriptedServer(StreamReply(SAID, delay=30)) as server:
-        handle = client_of(server).start_stream(REQUEST, print, post=post)
+    with ScriptedServer(ChatScript(fault="silence")) as server:
+        handle = server.client().start_stream(REQUEST, print, post=post)
         assert server.wait_until(lambda: server.requests, 2.0)
         post.close()
         error_of(Cancelled, handle.result, 2)
@@ -249,8 +249,8 @@ def test_a_stream_for_a_closed_window_does_not_begin():
     """A stream that is started with a closed post is cancelled, and asks no server."""
     window, post = Window(), FramePost(Loop().wake, Loop().later)
     post.close()
-    with ScriptedServer(StreamReply(SAID)) as server:
-        handle = client_of(server).start_stream(REQUEST, post=post, **window.all())
+    with ScriptedServer(ChatScript("Hi there")) as server:
+        handle = server.client().start_stream(REQUEST, post=post, **window.all())
         error_of(Cancelled, handle.result, 2)
         assert ([], []) == (server.requests, window.told)
 
@@ -265,16 +265,16 @@ def test_a_callback_that_closes_the_window():
     assert ([], []) == (told, loop.timers)
 
 
-def test_a_loop_that_is_gone_closes_the_post(caplog):
+def test_a_loop_that_is_gone_closes_the_post(compatapi_server, compatapi_client, caplog):
     """A toolkit that cannot be woken any more has no window: the stream ends, cancelled, and nothing is logged."""
 
     def wake(function):
         raise RuntimeError("wrapped C/C++ object has been deleted")
 
     post = FramePost(wake, Loop().later)
-    with ScriptedServer(StreamReply(SAID, end="stall")) as server:
-        handle = client_of(server).start_stream(REQUEST, post=post, on_text=print)
-        error_of(Cancelled, handle.result, 2)
+    compatapi_server.add(ChatScript("Hi there", fault=Stall(after=2)))
+    handle = compatapi_client.start_stream(REQUEST, post=post, on_text=print)
+    error_of(Cancelled, handle.result, 2)
     assert (True, []) == (post.closed, caplog.messages)
 
 
@@ -297,12 +297,12 @@ def test_an_asyncio_loop_gets_the_callbacks():
         window, ended = Window(), asyncio.Event()
         post = post_to_asyncio()
         callbacks = {**window.all(), "on_done": lambda _: ended.set()}
-        client_of(server).start_stream(REQUEST, post=post, **callbacks)
+        server.client().start_stream(REQUEST, post=post, **callbacks)
         await asyncio.wait_for(ended.wait(), 5)
         post.close()
         return window
 
-    with ScriptedServer(StreamReply(chat_chunks("one two three " * 200))) as server:
+    with ScriptedServer(ChatScript("one two three " * 200)) as server:
         window = asyncio.run(main(server))
     assert "one two three " * 200 == "".join(window.named("text"))
     assert {threading.current_thread()} == window.threads
@@ -313,9 +313,9 @@ def test_an_asyncio_loop_that_ends_ends_the_stream():
     """A stream whose loop was closed is cancelled with the next thing it says."""
 
     async def main(server):
-        return client_of(server).start_stream(REQUEST, print, post=post_to_asyncio(frame=0))
+        return server.client().start_stream(REQUEST, print, post=post_to_asyncio(frame=0))
 
-    with ScriptedServer(StreamReply([*[0.01, say("x")] * 1000])) as server:
+    with ScriptedServer(ChatScript(pieces=["x"] * 1000, interval=0.01)) as server:
         handle = asyncio.run(main(server))
         error_of(Cancelled, handle.result, 3)
 

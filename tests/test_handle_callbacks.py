@@ -4,14 +4,13 @@ import threading
 
 import pytest
 
-from calls import REQUEST, client_of, error_of, eventually, hard_limit  # noqa: F401
+from calls import REQUEST, error_of, eventually, hard_limit  # noqa: F401
 from compatapi.errors import ConfigError, IncompleteStreamError, StopStream
-from compatapi.testing import ScriptedServer, StreamReply, chat_chunks, error_reply
+from compatapi.testing import ChatScript, ErrorScript, ScriptedServer, StreamReply, chat_chunks
 from streams import body, call, part, say, stop
 from windows import Window
 
-SAID = chat_chunks("Hi there", finish_reason=None, usage=None)
-THINKING = chat_chunks("It is four.", reasoning="Two and two", usage={"prompt_tokens": 3, "completion_tokens": 4})
+THINKING = ChatScript("It is four.", reasoning="Two and two", usage={"prompt_tokens": 3, "completion_tokens": 4})
 #: Two calls of one choice, side by side, and one of another choice.
 CALLS = [
     say(""),
@@ -53,27 +52,27 @@ STYLES = [in_the_blocking_style, in_a_handle, in_a_window]
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_text_reasoning_and_usage(style):
+def test_text_reasoning_and_usage(compatapi_server, compatapi_client, style):
     """The pieces joined are the text and the reasoning; each usage is told; the last callback gets the whole."""
     window = Window()
-    with ScriptedServer(StreamReply(THINKING)) as server:
-        completion = style(client_of(server), window)
+    compatapi_server.add(THINKING)
+    completion = style(compatapi_client, window)
     assert "It is four." == "".join(window.named("text")) == completion.text
     assert "Two and two" == "".join(window.named("reasoning")) == completion.reasoning
     assert 1 < len(window.named("text")) and all(window.named("text") + window.named("reasoning"))
     assert [completion.usage] == window.named("usage")
-    assert len(THINKING) == len(window.named("chunk"))
+    assert len(THINKING.chunks()) == len(window.named("chunk"))
     assert [completion] == window.named("done")
     assert "chunk" == window.told[0][0] and "done" == window.told[-1][0]
     assert [] == window.named("error") + window.named("cancelled") + window.named("retry") + window.named("tool_call")
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_tool_calls_are_whole(style):
+def test_tool_calls_are_whole(compatapi_server, compatapi_client, style):
     """Each call is told once and whole: as soon as the next one of its choice begins, or at the end of its choice."""
     window, events = Window(), [value for value in CALLS if value != "mark"]
-    with ScriptedServer(StreamReply(events)) as server:
-        completion = style(client_of(server), window)
+    compatapi_server.add(StreamReply(events))
+    completion = style(compatapi_client, window)
     calls = window.named("tool_call")
     assert [("a", "add", '{"x":1}'), ("b", "sub", "{}"), ("c", "mul", "{}")] == [
         (call.id, call.function.name, call.function.arguments) for call in calls
@@ -90,30 +89,30 @@ def test_a_call_that_only_the_end_of_the_stream_completes():
         window = Window()
         with ScriptedServer(StreamReply([*CALLS[:4]], done=done)) as server:
             if done:
-                in_the_blocking_style(client_of(server), window)
+                in_the_blocking_style(server.client(), window)
             else:
-                error = error_of(IncompleteStreamError, in_the_blocking_style, client_of(server), window)
+                error = error_of(IncompleteStreamError, in_the_blocking_style, server.client(), window)
                 assert [error] == window.named("error")
                 assert 1 == len(error.completion.choices[0].message.tool_calls)
         assert int(done) == len(window.named("tool_call"))
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_usage_and_text_of_other_choices(style):
+def test_usage_and_text_of_other_choices(compatapi_server, compatapi_client, style):
     """Text is that of the first choice; an empty usage is none."""
     events = [say("a", usage=None), say("b", index=1), body({"content": "c"}, usage={}), stop(), stop(index=1)]
     window = Window()
-    with ScriptedServer(StreamReply(events)) as server:
-        style(client_of(server), window)
+    compatapi_server.add(StreamReply(events))
+    style(compatapi_client, window)
     assert (["a", "c"], []) == (window.named("text"), window.named("usage"))
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_retries_are_told(style):
+def test_retries_are_told(compatapi_server, compatapi_client_factory, style):
     """on_retry is told of each failed attempt, before the answer."""
-    busy, window = error_reply(503, "busy", headers={"retry-after-ms": "1"}), Window()
-    with ScriptedServer(busy, busy, StreamReply(chat_chunks("Hi"))) as server:
-        style(client_of(server, max_retries=2), window)
+    busy, window = ErrorScript(503, "busy", retry_after=0.001), Window()
+    compatapi_server.add(busy, busy, ChatScript("Hi"))
+    style(compatapi_client_factory(max_retries=2), window)
     assert [(1, 503), (2, 503)] == [(event.attempt, event.error.status_code) for event in window.named("retry")]
     assert ["retry", "retry", "chunk"] == [name for name, _ in window.told[:3]]
 
@@ -128,10 +127,10 @@ def fail(_value):
 def test_a_callback_that_fails(style, name):
     """Its exception ends the stream and comes out unchanged, and on_error is told of it, as the last."""
     events = [*chat_chunks("Hi", reasoning="Oh", tool_calls=[("f", {})]), *[0.01, say("x")] * 300]
-    scripts = [error_reply(503, "busy", headers={"retry-after-ms": "1"}), StreamReply(events)]
+    scripts = [ErrorScript(503, "busy", retry_after=0.001), StreamReply(events)]
     window = Window()
     with ScriptedServer(*scripts) as server:
-        client = client_of(server, max_retries=1)
+        client = server.client(max_retries=1)
         error = error_of(ZeroDivisionError, style, client, window, **{name: fail})
         # Where a status alone was answered, the connection may serve again.
         assert name == "on_retry" or server.wait_until(lambda: server.open_connections == 0, 1.0)
@@ -147,8 +146,8 @@ def test_stopping(style):
         raise StopStream
 
     window = Window()
-    with ScriptedServer(StreamReply([*SAID[:2], *[0.01, say("x")] * 300])) as server:
-        completion = style(client_of(server), window, on_text=stop_it)
+    with ScriptedServer(ChatScript(pieces=["Hi", *["x"] * 300], interval=0.01)) as server:
+        completion = style(server.client(), window, on_text=stop_it)
         assert server.wait_until(lambda: server.open_connections == 0, 1.0)
     assert completion.text.startswith("Hi")
     assert [completion] == window.named("done")
@@ -156,23 +155,22 @@ def test_stopping(style):
 
 
 @pytest.mark.parametrize("name", ["on_done", "on_error"])
-def test_the_last_callback_of_the_blocking_style(name):
+def test_the_last_callback_of_the_blocking_style(compatapi_server, compatapi_client, name):
     """An exception of the last callback comes out; StopStream there changes nothing."""
-    scripts = {"on_done": StreamReply(chat_chunks("Hi")), "on_error": StreamReply(SAID, done=False)}
+    scripts = {"on_done": ChatScript("Hi"), "on_error": ChatScript("Hi there", fault="no-end")}
 
     def stop_it(_):
         raise StopStream
 
-    with ScriptedServer(scripts[name], scripts[name]) as server:
-        client = client_of(server)
-        error_of(ZeroDivisionError, client.chat_completion_stream, REQUEST, **{name: fail})
-        if name == "on_done":
-            assert "Hi" == client.chat_completion_stream(REQUEST, on_done=stop_it).text
-        else:
-            error_of(IncompleteStreamError, client.chat_completion_stream, REQUEST, on_error=stop_it)
+    compatapi_server.add(scripts[name], scripts[name])
+    error_of(ZeroDivisionError, compatapi_client.chat_completion_stream, REQUEST, **{name: fail})
+    if name == "on_done":
+        assert "Hi" == compatapi_client.chat_completion_stream(REQUEST, on_done=stop_it).text
+    else:
+        error_of(IncompleteStreamError, compatapi_client.chat_completion_stream, REQUEST, on_error=stop_it)
 
 
-def test_stopping_in_the_last_callback_of_a_handle(caplog):
+def test_stopping_in_the_last_callback_of_a_handle(compatapi_server, compatapi_client, caplog):
     """StopStream in on_done is no failure that is worth a line in the log."""
 
     def stop_it(_):
@@ -180,18 +178,18 @@ def test_stopping_in_the_last_callback_of_a_handle(caplog):
         raise StopStream
 
     seen = []
-    with ScriptedServer(StreamReply(chat_chunks("Hi"))) as server:
-        handle = client_of(server).start_stream(REQUEST, on_done=stop_it)
-        handle.add_done_callback(lambda handle: seen.append(False))
-        assert "Hi" == handle.result(5).text
-        assert eventually(lambda: 2 == len(seen))
+    compatapi_server.add(ChatScript("Hi"))
+    handle = compatapi_client.start_stream(REQUEST, on_done=stop_it)
+    handle.add_done_callback(lambda handle: seen.append(False))
+    assert "Hi" == handle.result(5).text
+    assert eventually(lambda: 2 == len(seen))
     assert [] == caplog.messages
 
 
 def test_any_callback_makes_the_style():
     """With any callback the call blocks and returns the whole; on_retry alone leaves the stream to the program."""
-    with ScriptedServer(lambda request: StreamReply(chat_chunks("Hi"))) as server:
-        client, seen = client_of(server), []
+    with ScriptedServer(lambda request: ChatScript("Hi")) as server:
+        client, seen = server.client(), []
         assert "Hi" == client.chat_completion_stream(REQUEST, on_done=seen.append).text == seen[0].text
         with client.chat_completion_stream(REQUEST, on_retry=seen.append, on_text=None) as stream:
             assert "Hi" == "".join(stream.text_stream())
@@ -202,6 +200,6 @@ def test_any_callback_makes_the_style():
 def test_an_error_before_the_stream():
     """on_error is told of a call that never got its stream, and the error is raised."""
     window = Window()
-    with ScriptedServer(error_reply(401, "no")) as server, pytest.raises(Exception) as caught:
-        in_the_blocking_style(client_of(server), window)
+    with ScriptedServer(ErrorScript(401, "no")) as server, pytest.raises(Exception) as caught:
+        in_the_blocking_style(server.client(), window)
     assert [("error", caught.value)] == window.told

@@ -3,13 +3,11 @@
 import threading
 import time
 
-from calls import REQUEST, client_of, error_of, eventually, hard_limit, timed  # noqa: F401
+from calls import REQUEST, error_of, eventually, hard_limit, timed  # noqa: F401
 from compatapi.errors import Cancelled
-from compatapi.testing import ScriptedServer, StreamReply, chat_chunks
-from streams import say
+from compatapi.testing import ChatScript, ScriptedServer
+from compatapi.testing.faults import Stall
 from windows import Window
-
-SAID = chat_chunks("Hi there", finish_reason=None, usage=None)
 
 
 def fail(_value):
@@ -17,29 +15,29 @@ def fail(_value):
     raise ZeroDivisionError("mine")
 
 
-def test_what_was_posted_is_skipped_after_cancel():
+def test_what_was_posted_is_skipped_after_cancel(compatapi_server, compatapi_client):
     """Callbacks that were posted and have not run do not run after cancel; only the last one is posted still."""
     window = Window()
-    with ScriptedServer(StreamReply(SAID, end="stall")) as server:
-        handle = client_of(server).start_stream(REQUEST, window.on("chunk"), **window.all(), post=window.post)
-        assert eventually(lambda: window.queue.qsize() >= 5)
-        window.run_one()
-        before, posted = list(window.told), window.queue.qsize()
-        assert timed(handle.cancel) < (0.1, True)
-        assert handle.wait(2)
-        assert eventually(lambda: posted + 1 == window.queue.qsize())
-        window.drain()
-        assert [*before, ("cancelled", handle.completion)] == window.told
-        assert "Hi there" == handle.completion.text
+    compatapi_server.add(ChatScript("Hi there", fault=Stall(after=2)))
+    handle = compatapi_client.start_stream(REQUEST, window.on("chunk"), **window.all(), post=window.post)
+    assert eventually(lambda: window.queue.qsize() >= 5)
+    window.run_one()
+    before, posted = list(window.told), window.queue.qsize()
+    assert timed(handle.cancel) < (0.1, True)
+    assert handle.wait(2)
+    assert eventually(lambda: posted + 1 == window.queue.qsize())
+    window.drain()
+    assert [*before, ("cancelled", handle.completion)] == window.told
+    assert "Hi there" == handle.completion.text
 
 
 def test_nothing_is_posted_after_cancel():
     """From the moment when cancel has returned, a stream in full flow posts its last callback only."""
-    flow = [step for _ in range(4000) for step in (0.0005, say("x"))]
-    with ScriptedServer(lambda request: StreamReply(flow)) as server:
+    flow = ChatScript(pieces=["x"] * 4000, interval=0.0005)
+    with ScriptedServer(lambda request: flow) as server:
         for turn in range(5):
             window = Window()
-            handle = client_of(server).start_stream(REQUEST, window.on("chunk"), **window.all(), post=window.post)
+            handle = server.client().start_stream(REQUEST, window.on("chunk"), **window.all(), post=window.post)
             window.run_until("text")
             time.sleep(turn / 100)
             handle.cancel()
@@ -52,7 +50,7 @@ def test_nothing_is_posted_after_cancel():
             assert window.queue.empty()
 
 
-def test_a_post_that_blocks_does_not_block_cancel():
+def test_a_post_that_blocks_does_not_block_cancel(compatapi_server, compatapi_client):
     """A program whose post waits for the thread that cancels gets through cancel all the same."""
     gate, window = threading.Event(), Window()
 
@@ -61,31 +59,32 @@ def test_a_post_that_blocks_does_not_block_cancel():
             raise AssertionError("nobody opened the gate")
         window.post(function, *args)
 
-    with ScriptedServer(StreamReply(SAID, end="stall")) as server:
-        handle = client_of(server).start_stream(REQUEST, **window.all(), post=post)
-        time.sleep(0.2)
-        seconds, answer = timed(handle.cancel)
-        assert (True, True) == (answer, seconds < 0.5)
-        gate.set()
-        window.run_until("cancelled")
-        assert [("cancelled", handle.completion)] == window.told
+    compatapi_server.add(ChatScript("Hi there", fault=Stall(after=2)))
+    handle = compatapi_client.start_stream(REQUEST, **window.all(), post=post)
+    assert compatapi_server.wait_until(lambda: compatapi_server.requests)
+    time.sleep(0.1)
+    seconds, answer = timed(handle.cancel)
+    assert (True, True) == (answer, seconds < 0.5)
+    gate.set()
+    window.run_until("cancelled")
+    assert [("cancelled", handle.completion)] == window.told
 
 
-def test_a_posted_callback_that_fails_late():
+def test_a_posted_callback_that_fails_late(compatapi_server, compatapi_client):
     """One that fails when the stream is over by then makes its exception the outcome, and the rest is not told."""
     window = Window()
-    with ScriptedServer(StreamReply(chat_chunks("one two"))) as server:
-        callbacks = {**window.all(), "on_text": fail}
-        handle = client_of(server).start_stream(REQUEST, **callbacks, post=window.post)
-        assert handle.wait(3)
-        window.run_until("error")
-        error = error_of(ZeroDivisionError, handle.result)
+    compatapi_server.add(ChatScript("one two"))
+    callbacks = {**window.all(), "on_text": fail}
+    handle = compatapi_client.start_stream(REQUEST, **callbacks, post=window.post)
+    assert handle.wait(3)
+    window.run_until("error")
+    error = error_of(ZeroDivisionError, handle.result)
     assert ([error], error) == (window.named("error"), handle.exception())
     assert [] == window.named("done") + window.named("usage")
     assert eventually(window.queue.empty)
 
 
-def test_a_post_that_runs_at_once():
+def test_a_post_that_runs_at_once(compatapi_server, compatapi_client):
     """A post that calls the function itself works, and a callback there may cancel its own stream."""
     window, handles, ready = Window(), [], threading.Event()
 
@@ -94,12 +93,12 @@ def test_a_post_that_runs_at_once():
         handles[0].cancel()
 
     callbacks = {**window.all(), "on_text": cancel_it}
-    with ScriptedServer(StreamReply(SAID, end="stall")) as server:
-        handle = client_of(server).start_stream(REQUEST, **callbacks, post=lambda function, *args: function(*args))
-        handles.append(handle)
-        ready.set()
-        error_of(Cancelled, handle.result, 3)
-        assert eventually(lambda: [("cancelled", handle.completion)] == window.told)
+    compatapi_server.add(ChatScript("Hi there", fault=Stall(after=2)))
+    handle = compatapi_client.start_stream(REQUEST, **callbacks, post=lambda function, *args: function(*args))
+    handles.append(handle)
+    ready.set()
+    error_of(Cancelled, handle.result, 3)
+    assert eventually(lambda: [("cancelled", handle.completion)] == window.told)
 
 
 def test_a_post_that_fails(caplog):
@@ -109,8 +108,8 @@ def test_a_post_that_fails(caplog):
     def post(function, *args):
         raise RuntimeError("main thread is not in main loop")
 
-    with ScriptedServer(StreamReply([*SAID, *[0.01, say("x")] * 300])) as server:
-        handle = client_of(server).start_stream(REQUEST, on_text=seen.append, post=post)
+    with ScriptedServer(ChatScript(pieces=["x"] * 300, interval=0.01)) as server:
+        handle = server.client().start_stream(REQUEST, on_text=seen.append, post=post)
         handle.add_done_callback(seen.append)
         assert "main loop" in str(error_of(RuntimeError, handle.result, 3))
         assert eventually(lambda: [handle] == seen)

@@ -251,3 +251,21 @@ def test_any_text_gives_a_value_or_our_error(text):
             jsontext.loads(text)
     else:
         assert expected == jsontext.loads(text) or "\\u" in text or "\ud83d" in text or "e" in text.lower()
+
+
+LONG = "word " * 10_000
+
+
+@pytest.mark.parametrize("odd", [math.nan, -math.inf])
+@pytest.mark.parametrize("wrap", [lambda n: n, lambda n: [{"a": (1, n)}], lambda n: {"b": [0.5, [n]]}])
+def test_no_number_in_a_long_text(odd, wrap):
+    """A number that JSON does not have is refused beside a long text too, however deep."""
+    with pytest.raises(ConfigError, match="JSON"):
+        jsontext.dumps([LONG, wrap(odd)])
+
+
+@pytest.mark.parametrize("value", [None, [None, 1.5], {"a": ({"b": True},)}, Usage(1), uuid.UUID(int=5)])
+def test_values_beside_a_long_text(value):
+    """What is written beside a long text is what is written alone."""
+    alone = jsontext.dumps(value, converter.unstructure).decode()
+    assert f'["{LONG}",{alone}]' == jsontext.dumps([LONG, value], converter.unstructure).decode()

@@ -5,7 +5,6 @@ import logging
 import pickle
 import socket
 import string
-import threading
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +15,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import compatapi
-from calls import COMPLETION, REQUEST, client_of, deaf_listener, error_of, hard_limit, sse  # noqa: F401
+from calls import REQUEST, deaf_listener, error_of, hard_limit  # noqa: F401
 from compatapi import errors
 from compatapi.call import Timeouts
 from compatapi.chat_types import ChatCompletionRequest, Message
 from compatapi.client import CallOptions, Client
 from compatapi.errors import CompatAPIError
 from compatapi.http_types import HttpRequest, Secret, Target
-from compatapi.testing import Raw, Reply, ScriptedServer, StreamReply, chat_chunks, error_reply
+from compatapi.testing import (
+    ChatScript,
+    ErrorScript,
+    Raw,
+    Reply,
+    ScriptedServer,
+    ScriptedTransport,
+    StreamReply,
+    chat_chunks,
+)
+from compatapi.testing.faults import BadJson
 
 KEY = "sk-live_" + "0123456789abcdef" * 2
 #: Keys as hosts make them, and keys of what a header can hold; quotes and backslashes have many forms, and no key.
@@ -116,11 +125,6 @@ def test_a_key_in_the_base_url():
         assert quoted(KEY, f"{caught.value} {caught.value!r}") is None
 
 
-def raw_sse(text):
-    """A stream of one event."""
-    return StreamReply([text], done=False)
-
-
 def answers(key):
     """Servers that quote the key in every place, with the class of error that it makes."""
     error = {
@@ -140,7 +144,7 @@ def answers(key):
     yield Reply(200, body=f"no: {key}")
     yield StreamReply([{"error": error}], done=False)
     yield StreamReply([*chat_chunks("Hi", finish_reason=None), {"error": error}])
-    yield raw_sse(f"data: {{{key}\n\n")
+    yield ChatScript(fault=BadJson(after=0, text=f"{{{key}"))
 
 
 @some_keys
@@ -148,8 +152,8 @@ def answers(key):
 def test_servers_that_quote_the_key(key):
     """A server that repeats the key, in a body, a header, its reason or a stream, does not get it into our errors."""
     scripts = list(answers(key))
-    with ScriptedServer(*[script for script in scripts for _ in "ab"]) as server, listening() as lines:
-        client = Client(base_url=server.base_url, api_key=key, max_retries=0)
+    with ScriptedTransport(*[script for script in scripts for _ in "ab"]) as transport, listening() as lines:
+        client = transport.client(api_key=key)
         for script in scripts:
             with pytest.raises(CompatAPIError) as caught:
                 client.chat_completion_stream(REQUEST, lambda chunk: None)
@@ -157,7 +161,9 @@ def test_servers_that_quote_the_key(key):
             with pytest.raises(CompatAPIError) as caught:
                 client.start_stream(REQUEST).result(5)
             assert quoted(key, "\n".join(masked_parts(caught.value))) is None, script
-        assert [f"Bearer {key}"] * len(server.requests) == [one.headers["Authorization"] for one in server.requests]
+        assert [f"Bearer {key}"] * len(transport.requests) == [
+            one.headers["Authorization"] for one in transport.requests
+        ]
     assert "chat/completions" in lines.text
 
 
@@ -180,18 +186,8 @@ def roads(client, server):
     yield Client(base_url=server.base_url.replace("http", "https"), api_key=Secret(KEY), max_retries=0).models
     proxies = {"http": "http://127.0.0.1:9"}
     yield Client(base_url="http://x.invalid", api_key=Secret(KEY), proxies=proxies, max_retries=0).models
-    scripts = [
-        error_reply(401, f"Incorrect API key: {KEY}"),
-        Raw([]),
-        Raw([], reset=True),
-        Raw([b"SSH-2.0-nonsense\r\n"]),
-        Raw([b"HTTP/1.1 2"]),
-        StreamReply(chat_chunks("Hi", finish_reason=None), done=False),
-        StreamReply(chat_chunks("Hi", finish_reason=None), end="reset"),
-        StreamReply(chat_chunks("Hi", finish_reason=None), end="stall"),
-        StreamReply(delay=30),
-        StreamReply(["data: nonsense\n\n"]),
-    ]
+    faults = ("no-answer", "reset-at-once", "no-http", "head-cut", "no-end", "reset", "stall", "silence", "bad-json")
+    scripts = [ErrorScript(401, f"Incorrect API key: {KEY}"), *(ChatScript("Hi", fault=fault) for fault in faults)]
     for script in scripts:
         server.add(script)
         yield lambda: stream(REQUEST, lambda chunk: None, timeouts=Timeouts(first_token=0.15, idle=0.15))
@@ -205,7 +201,7 @@ def roads(client, server):
 def test_what_goes_wrong_on_the_road():
     """No error of the road or before it, none below it, no frame's variables, no pickle and no log line has the key."""
     with ScriptedServer() as server, listening() as lines:
-        client, count = Client(base_url=server.base_url, api_key=Secret(KEY), max_retries=0), 0
+        client, count = server.client(api_key=Secret(KEY)), 0
         for ask in roads(client, server):
             with pytest.raises(CompatAPIError) as caught:
                 ask()
@@ -238,10 +234,10 @@ def test_a_client_that_cannot_be_made():
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_key_goes_where_a_server_points(status):
     """A redirect is an error, in every style; nothing at all is sent to where it points."""
-    with ScriptedServer(lambda request: Reply(body=COMPLETION)) as other:
+    with ScriptedServer(lambda request: ChatScript("Hello there!")) as other:
         away = Reply(status, headers={"Location": f"{other.base_url}/chat/completions"})
         with ScriptedServer(lambda request: away) as server:
-            client = Client(base_url=server.base_url, api_key=KEY)
+            client = server.client(api_key=KEY)
             asking = [
                 lambda: client.chat_completion(REQUEST),
                 lambda: client.chat_completion_stream(REQUEST),
@@ -260,10 +256,10 @@ def test_a_netrc_does_not_replace_the_key(tmp_path, monkeypatch):
     """What a file of the user says of the host is not sent in place of the key, nor where there is no key."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with ScriptedServer(lambda request: Reply(body=COMPLETION)) as server:
+    with ScriptedServer(lambda request: ChatScript("Hello there!")) as server:
         assert requests.utils.get_netrc_auth(server.base_url) is not None
-        Client(base_url=server.base_url, api_key=KEY).chat_completion(REQUEST)
-        Client(base_url=server.base_url).chat_completion(REQUEST)
+        server.client(api_key=KEY).chat_completion(REQUEST)
+        server.client(api_key=None).chat_completion(REQUEST)
     assert [f"Bearer {KEY}", None] == [request.headers.get("Authorization") for request in server.requests]
 
 
@@ -289,9 +285,9 @@ def shown_frames(error):
 def test_stats_and_options_hold_no_key():
     """The numbers of a call, a retry event and the options of a call show none."""
     seen, options = [], CallOptions(headers={"Authorization": f"Bearer {KEY}"}, query={"key": KEY})
-    busy = error_reply(503, f"busy {KEY}", headers={"retry-after-ms": "1"})
-    with ScriptedServer(busy, StreamReply(chat_chunks("Hi"))) as server:
-        client = Client(base_url=server.base_url, api_key=KEY, on_retry=seen.append)
+    busy = ErrorScript(503, f"busy {KEY}", retry_after=0.001)
+    with ScriptedServer(busy, ChatScript("Hi")) as server:
+        client = server.client(api_key=KEY, max_retries=1, on_retry=seen.append)
         with client.chat_completion_stream(REQUEST) as stream:
             assert "Hi" == "".join(stream.text_stream())
     assert quoted(KEY, f"{stream.stats!r} {seen!r} {vars(seen[0].error)!r} {options!r}") is None
@@ -300,11 +296,9 @@ def test_stats_and_options_hold_no_key():
 
 def test_an_interrupt_in_a_call():
     """A handle that is cancelled shows no key in its error either."""
-    with ScriptedServer(lambda request: StreamReply(delay=30)) as server:
-        client, begun = Client(base_url=server.base_url, api_key=Secret(KEY)), threading.Event()
-        handle = client.start_stream(REQUEST)
+    with ScriptedServer(ChatScript(fault="silence")) as server:
+        handle = server.client(api_key=Secret(KEY)).start_stream(REQUEST)
         assert server.wait_until(lambda: server.requests)
-        begun.wait(0.1)
         handle.cancel()
         error = error_of(errors.Cancelled, handle.result, 5)
     assert quoted(KEY, shown(error)) is None

@@ -10,28 +10,18 @@ import weakref
 
 import pytest
 
-from calls import (  # noqa: F401
-    REQUEST,
-    Running,
-    client_of,
-    error_of,
-    eventually,
-    hard_limit,
-    open_files,
-    server_context,
-    settled,
-)
+from calls import REQUEST, Running, eventually, hard_limit, open_files, server_context, settled  # noqa: F401
 from compatapi.chat_types import ChatCompletionRequest, Message
 from compatapi.errors import CompatAPIError
 from compatapi.http_types import HttpResponse
 from compatapi.stream import ChatStream
-from compatapi.testing import Raw, ScriptedServer, StreamReply, chat_chunks, error_reply
+from compatapi.testing import ChatScript, ErrorScript, ScriptedServer, StreamReply
+from compatapi.testing.faults import Stall
 from loopback import CERTIFICATE
 from streams import DONE, decoder, event, say
 
-SAID = chat_chunks("Hi there", finish_reason=None, usage=None)
-STALL = StreamReply(SAID, end="stall")
-WHOLE = StreamReply(chat_chunks("one two three"))
+STALL = ChatScript("Hi there", fault=Stall(after=2))
+WHOLE = ChatScript("one two three")
 
 
 def break_off(client):
@@ -66,7 +56,7 @@ def as_before(server, files, threads):
 def test_a_thousand_streams_left_in_three_ways():
     """Of 1,000 streams a third is broken off, a third cancelled and a third dropped, by four threads: nothing stays."""
     with ScriptedServer(lambda request: STALL) as server:
-        client = client_of(server)
+        client = server.client()
         for leave in (break_off, cancel, drop):  # starts what stays, such as the watchdog
             leave(client)
         assert server.wait_until(lambda: server.open_connections == 0)
@@ -84,14 +74,14 @@ def test_a_thousand_streams_left_in_three_ways():
 def test_failures_leave_nothing():
     """Streams and handles that fail, by status, in the head and in the body, leave no descriptor and no thread."""
     scripts = [
-        error_reply(500, "no"),
-        Raw([]),
-        Raw([b"HTTP/1.1 2"]),
-        StreamReply(SAID, end="reset"),
+        ErrorScript(500, "no"),
+        ChatScript(fault="no-answer"),
+        ChatScript(fault="head-cut"),
+        ChatScript("Hi there", finish_reason=None, end="reset"),
         StreamReply(["x"]),
     ]
     with ScriptedServer(lambda request: scripts[len(server.requests) % len(scripts)]) as server:
-        client, failures = client_of(server), 0
+        client, failures = server.client(), 0
         for turn in range(110):
             if turn == 10:
                 settled()
@@ -109,8 +99,8 @@ def test_failures_leave_nothing():
 def test_tls_streams_leave_nothing():
     """TLS makes no difference."""
     with ScriptedServer(lambda request: STALL, ssl_context=server_context()) as server:
-        client = client_of(server, verify=str(CERTIFICATE))
-        for turn in range(33):
+        client = server.client(verify=str(CERTIFICATE))
+        for turn in range(21):
             if turn == 3:
                 settled()
                 files, threads = open_files(), threading.active_count()
@@ -121,8 +111,8 @@ def test_tls_streams_leave_nothing():
 def test_a_handle_that_nobody_holds():
     """A handle that the program forgot reads on to its end, and nothing of it stays."""
     seen = []
-    with ScriptedServer(StreamReply(chat_chunks("one two three"), interval=0.02)) as server:
-        gone = weakref.ref(client_of(server).start_stream(REQUEST, on_done=seen.append))
+    with ScriptedServer(ChatScript("one two three", interval=0.02)) as server:
+        gone = weakref.ref(server.client().start_stream(REQUEST, on_done=seen.append))
         assert eventually(lambda: seen, 3.0)
         assert "one two three" == seen[0].text
 
@@ -137,8 +127,8 @@ def test_sixty_four_threads():
     """64 threads on one client, with streams, handles and callbacks, get each its own answers."""
 
     def answer(request):
-        text = request.json()["messages"][0]["content"]
-        return StreamReply(chat_chunks(f"{text} {text}", id=text), interval=0.001)
+        text = request.chat.messages[0].text
+        return ChatScript(f"{text} {text}", id=text, interval=0.001)
 
     def ask(client, number):
         for turn in range(3):
@@ -156,7 +146,7 @@ def test_sixty_four_threads():
         return number
 
     with ScriptedServer(answer) as server:
-        client = client_of(server)
+        client = server.client()
         assert list(range(64)) == [one.result(18) for one in [Running(ask, client, number) for number in range(64)]]
         assert 192 == len(server.requests)
         assert server.connections <= 64
@@ -165,7 +155,7 @@ def test_sixty_four_threads():
 def test_two_hundred_streams_use_one_connection():
     """200 streams in a row to a server that keeps connections, in every style, need one."""
     with ScriptedServer(lambda request: WHOLE) as server:
-        client = client_of(server)
+        client = server.client()
         for turn in range(200):
             if turn % 2:
                 assert "one two three" == client.chat_completion_stream(REQUEST, lambda chunk: None).text
@@ -178,7 +168,7 @@ def test_a_stream_kept_in_a_traceback():
     """A stream whose loop failed is closed within a second, although its exception is kept."""
     with ScriptedServer(STALL) as server:
         with pytest.raises(ZeroDivisionError) as caught:
-            for chunk in client_of(server).chat_completion_stream(REQUEST):
+            for chunk in server.client().chat_completion_stream(REQUEST):
                 1 / len(chunk.text) / 0
         assert server.wait_until(lambda: server.open_connections == 0, 1.0)
         assert caught.value.__traceback__ is not None
@@ -186,7 +176,7 @@ def test_a_stream_kept_in_a_traceback():
 
 #: A piece as the network hands it on, with chunks as servers send them.
 PIECE, CHUNKS_OF_A_PIECE = b"".join(event(say(f"word {number} ")) for number in range(100)), 100
-PIECES = 2000
+PIECES = 1000
 
 
 def grown(function):
@@ -199,7 +189,7 @@ def grown(function):
 
 
 def test_memory_of_a_long_stream_that_is_decoded():
-    """200,000 chunks through a StreamDecoder that keeps nothing leave nothing."""
+    """100,000 chunks through a StreamDecoder that keeps nothing leave nothing."""
     one = decoder(accumulate=False)
     for _ in range(20):
         one.feed(PIECE)
@@ -249,7 +239,7 @@ def test_a_slow_reader_does_not_gather():
     """What the server sends meanwhile waits in the socket, not in our memory."""
     flow = StreamReply([b"".join([PIECE] * 20)] * 500)  # more than 15 MB
     with ScriptedServer(flow) as server:
-        stream = client_of(server).chat_completion_stream(REQUEST)
+        stream = server.client().chat_completion_stream(REQUEST)
         next(stream)
         tracemalloc.start()
         time.sleep(0.3)

@@ -8,7 +8,7 @@ import tracemalloc
 
 import pytest
 
-from calls import REQUEST, client_of, error_of, hard_limit  # noqa: F401
+from calls import REQUEST, hard_limit  # noqa: F401
 from compatapi import CompatAPIError, Limits
 from compatapi.testing import Raw, ScriptedServer
 
@@ -41,7 +41,7 @@ ENDLESS = {
 def warm():
     """The first call imports what calls need, which is no part of an answer."""
     with ScriptedServer(Raw([b"HTTP/1.1 500 No\r\n\r\n"])) as server:
-        error_of_any(lambda: client_of(server.base_url).chat_completion(REQUEST))
+        error_of_any(lambda: server.client().chat_completion(REQUEST))
 
 
 def peak_of(call):
@@ -75,7 +75,7 @@ def test_what_has_no_end(what, way):
     """An endless anything ends in an error before it fills the memory."""
     start, more = ENDLESS[what]
     with ScriptedServer(lambda request: Raw(itertools.chain([start], itertools.repeat(more, 20_000)))) as server:
-        client = client_of(server.base_url, limits=Limits(event=LIMIT, body=LIMIT))
+        client = server.client(limits=Limits(event=LIMIT, body=LIMIT))
         assert peak_of(lambda: ask(client, way)) <= 1.4 * LIMIT + BESIDES
         client.close()
 
@@ -85,6 +85,6 @@ def test_what_has_no_end(what, way):
 def test_a_small_body_that_swells(framing, way):
     """A body that is a thousand times as large without its compression is refused at the limit."""
     with ScriptedServer(lambda request: Raw([HEAD % (JSON, b"Content-Encoding: gzip\r\n" + framing) + BOMB])) as server:
-        client = client_of(server.base_url, limits=Limits(event=LIMIT, body=LIMIT))
+        client = server.client(limits=Limits(event=LIMIT, body=LIMIT))
         assert peak_of(lambda: ask(client, way)) <= 1.4 * LIMIT + BESIDES
         client.close()

@@ -15,25 +15,18 @@ from compatapi import (
     ConnectError,
     DecodeError,
     Message,
-    Provider,
     ServerError,
     StreamDecoder,
-    Timeouts,
     to_json,
 )
 from compatapi.formats.reading import guess_format
 from compatapi.message_types import FunctionCall, ToolCall
-from compatapi.testing import Reply, ScriptedServer, StreamReply
+from compatapi.testing import ChatScript, ErrorScript, ScriptedServer, ScriptedTransport
+from compatapi.testing.faults import Html
 
 REQUEST = ChatCompletionRequest("m", [Message.user("Hello")])
 KEY = "sk-a-secret-of-some-length"
 DIALECTS = ("openai", "anthropic", "gemini", "ollama", "hunyuan", "dashscope")
-
-
-def client(url: str, dialect: str = "openai", **options: object) -> Client:
-    """A client that tries once."""
-    row = Provider("mine", url, dialect=dialect)
-    return Client(row, api_key=f"{KEY}:{KEY}", max_retries=0, timeouts=Timeouts(first_token=20, idle=1.0), **options)
 
 
 def event(value: object) -> bytes:
@@ -45,8 +38,8 @@ def event(value: object) -> bytes:
 def test_a_deeply_nested_error_body(dialect):
     """An error whose body is nested 900 levels deep is one of ours, can be pickled and holds no key."""
     body = b'{"error": {"message": "no ' + KEY.encode() + b'", "x": ' + b"[" * 900 + b"]" * 900 + b"}}"
-    with ScriptedServer(Reply(500, body=body)) as server, pytest.raises(ServerError) as caught:
-        client(server.url, dialect).chat_completion(REQUEST)
+    with ScriptedServer(ErrorScript(500, body=body)) as server, pytest.raises(ServerError) as caught:
+        server.client(dialect, api_key=f"{KEY}:{KEY}").chat_completion(REQUEST)
     assert 500 == pickle.loads(pickle.dumps(caught.value)).status_code
     assert KEY not in repr(vars(caught.value))
 
@@ -97,17 +90,17 @@ def test_a_token_that_is_no_text():
 def test_a_key_in_the_query_of_an_unreachable_host(options):
     """No text of an error or of its causes shows the query of the URL, where Google's key may be."""
     with ScriptedServer() as server:
-        url = server.url
+        url = server.url if options else f"{server.url}/v1?key={KEY}"
     with pytest.raises(ConnectError) as caught:
-        client(url if options else f"{url}/v1?key={KEY}", "gemini", **options).chat_completion(REQUEST)
+        server.client("gemini", base_url=url, api_key=KEY, **options).chat_completion(REQUEST)
     assert KEY not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_key_in_a_page_that_is_no_json():
     """The error of json that lies below a DecodeError does not hold the key that a page quotes."""
-    page = Reply(body=b"<html>" + KEY.encode() + b"</html>")
+    page = ChatScript(fault=Html(f"<html>{KEY}</html>"))
     with ScriptedServer(page) as server, pytest.raises(CompatAPIError) as caught:
-        client(server.url).chat_completion(REQUEST)
+        server.client(api_key=KEY).chat_completion(REQUEST)
     below: list[BaseException] = [caught.value]
     for error in below:
         below += [each for each in (error.__cause__, error.__context__) if each is not None and each not in below]
@@ -125,10 +118,8 @@ def test_a_model_of_dashscope_that_says_one_word_for_ever():
 
 def test_a_server_of_ollama_that_streams_whatever_it_is_asked():
     """Lines in answer to a wish for a whole answer are put together, as events are."""
-    lines = [b'{"message": {"content": "a"}, "done": false}\n', b'{"message": {"content": "b"}, "done": true}\n']
-    reply = StreamReply(lines, done=False, headers={"Content-Type": "application/x-ndjson"})
-    with ScriptedServer(reply) as server:
-        assert "ab" == client(server.url, "ollama").chat_completion(REQUEST).text
+    with ScriptedServer(ChatScript(pieces=["a", "b"], fault="stream-instead")) as server:
+        assert "ab" == server.client("ollama").chat_completion(REQUEST).text
 
 
 @pytest.mark.parametrize("message", ["Hello", ("user", "Hello"), None, 3])
@@ -143,13 +134,13 @@ def test_a_message_that_is_none(message):
 def test_fields_of_the_wrong_type(dialect, field):
     """A field that has another type than it should have is one of our errors."""
     with pytest.raises(CompatAPIError):
-        client("http://127.0.0.1:9", dialect).chat_completion(ChatCompletionRequest("m", REQUEST.messages, **field))
+        ScriptedTransport().client(dialect).chat_completion(ChatCompletionRequest("m", REQUEST.messages, **field))
 
 
 def test_an_empty_body_is_called_empty():
     """An answer of nothing is said to be empty, not to lack a character."""
-    with ScriptedServer(Reply(body=b"")) as server, pytest.raises(DecodeError, match="empty"):
-        client(server.url).chat_completion(REQUEST)
+    with ScriptedServer(ChatScript(fault="empty")) as server, pytest.raises(DecodeError, match="empty"):
+        server.client().chat_completion(REQUEST)
 
 
 def test_a_missing_key_of_two_parts(monkeypatch):

@@ -1,23 +1,27 @@
 """Other processes: the end of the interpreter, Ctrl-C and forks."""
 
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 
 import compatapi
-from calls import REQUEST, client_of, error_of, eventually, hard_limit, open_files  # noqa: F401
-from compatapi.testing import ScriptedServer, StreamReply, chat_chunks
+from calls import REQUEST, hard_limit  # noqa: F401
+from compatapi.testing import ChatScript, ErrorScript, ScriptedServer, StreamReply
+from compatapi.testing.faults import Stall
+from streams import say
 
-SAID = chat_chunks("Hi there", finish_reason=None, usage=None)
-STALL = StreamReply(SAID, end="stall")
+STALL, SILENCE = ChatScript("Hi there", fault=Stall(after=2)), ChatScript(fault="silence")
 #: An endless stream without pauses, so that the end comes in the middle of work.
-FLOW = StreamReply(chat_chunks("a" * 100_000, pieces=["a"] * 100_000))
+FLOW = StreamReply(repeat(say("a")))
 BEGIN = """
 import sys, time, threading
 from compatapi import *
@@ -27,17 +31,53 @@ begun = threading.Event()
 """
 
 
-def python(code, server, wait=5.0):
-    """Run a program against a server; its output, errors and exit status, and the seconds it took."""
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", BEGIN + code, server.base_url],
-        capture_output=True,
-        text=True,
-        timeout=wait,
-        env={"PYTHONPATH": str(Path(compatapi.__file__).parents[1]), "PATH": os.environ.get("PATH", "")},
-    )
-    return done.stdout, done.stderr, done.returncode, time.monotonic() - began
+#: Starts, imports what a call needs, and forks for each program that it is told: all of them share one start.
+NURSERY = """
+import json, os, sys
+import compatapi.connections
+from compatapi import *
+for line in sys.stdin:
+    code, url, out, err = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        for number, path in ((1, out), (2, err)):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+        sys.argv[1:] = [url]
+        exec(code)
+        break
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+ENVIRONMENT = {"PYTHONPATH": str(Path(compatapi.__file__).parents[1]), "PATH": os.environ.get("PATH", "")}
+#: Seconds in which a program is over.
+SOON = 5.0
+
+
+@pytest.fixture(scope="module")
+def nursery():
+    """A process that runs programs, each in a child of its own, whose interpreter ends as any other."""
+    command = [sys.executable, "-c", NURSERY]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
+@pytest.fixture
+def python(nursery, tmp_path):
+    """Run a program against a server: gives its output, its errors and its exit status."""
+
+    def run(code, server):
+        paths = tmp_path / "out", tmp_path / "err"
+        nursery.stdin.write(json.dumps([BEGIN + code, server.base_url, *map(str, paths)]) + "\n")
+        nursery.stdin.flush()
+        if not select.select([nursery.stdout], [], [], SOON)[0]:
+            nursery.kill()
+            pytest.fail(f"the program did not end in {SOON} s")
+        status = int(nursery.stdout.readline())
+        return *(path.read_text() for path in paths), status
+
+    return run
 
 
 ENDS = {
@@ -71,15 +111,15 @@ begun.wait()""",
 
 @pytest.mark.parametrize("script", [STALL, FLOW], ids=["stall", "flow"])
 @pytest.mark.parametrize("name", ENDS)
-def test_the_interpreter_ends(name, script):
+def test_the_interpreter_ends(python, name, script):
     """Whatever is alive at the end of a program, it ends at once, without a word and with its own status."""
     with ScriptedServer(lambda request: script) as server:
-        assert ("", "", 0) == python(ENDS[name] + "\n", server)[:3]
+        assert ("", "", 0) == python(ENDS[name], server)
         assert 1 == len(server.requests)
         assert server.wait_until(lambda: server.open_connections == 0, 1.0)
 
 
-def test_the_interpreter_ends_while_a_callback_prints():
+def test_the_interpreter_ends_while_a_callback_prints(python):
     """Threads that write while the interpreter ends make it abort, so handles are ended before."""
     code = """
 def show(text):
@@ -90,24 +130,24 @@ begun.wait()
 time.sleep(0.05)
 """
     with ScriptedServer(lambda request: FLOW) as server:
-        out, err, status, _ = python(code, server)
+        out, err, status = python(code, server)
         assert ("", 0, {"a"}) == (err, status, set(out))
         assert server.wait_until(lambda: server.open_connections == 0, 1.0)
 
 
 @pytest.mark.parametrize("status", [503, None])
-def test_the_interpreter_ends_while_a_handle_waits(status):
+def test_the_interpreter_ends_while_a_handle_waits(python, status):
     """A handle in the pause before a retry, or waiting for the head, does not hold up the end either."""
-    script = StreamReply(status=503, headers={"Retry-After": "30"}) if status else StreamReply(delay=30)
+    script = ErrorScript(status, retry_after=30) if status else SILENCE
     with ScriptedServer(lambda request: script) as server:
         code = "handle = client.start_stream(request, on_done=print, on_error=print)\ntime.sleep(0.3)\n"
-        assert ("", "", 0) == python(code, server)[:3]
+        assert ("", "", 0) == python(code, server)
 
 
-def test_a_program_that_fails_says_so_once():
+def test_a_program_that_fails_says_so_once(python):
     """An exception in the loop of a program is the only traceback, and nothing follows it."""
     with ScriptedServer(lambda request: STALL) as server:
-        out, err, status, _ = python("for chunk in client.chat_completion_stream(request): 1 / 0\n", server)
+        out, err, status = python("for chunk in client.chat_completion_stream(request): 1 / 0\n", server)
     assert ("", 1) == (out, status)
     assert 1 == err.count("Traceback") and err.rstrip().endswith("ZeroDivisionError: division by zero")
 
@@ -116,16 +156,16 @@ def test_ctrl_c_in_a_program():
     """Ctrl-C ends a program that waits for the server, in every style, within a second."""
     styles = ["list(client.chat_completion_stream(request))", "client.chat_completion(request)"]
     styles += ["client.start_stream(request).result()"]
-    with ScriptedServer(lambda request: STALL if request.json().get("stream") else StreamReply(delay=30)) as server:
+    with ScriptedServer(lambda request: STALL if request.stream else SILENCE) as server:
         for number, style in enumerate(styles, 1):
             child = subprocess.Popen(
                 [sys.executable, "-c", BEGIN + style, server.base_url],
                 stderr=subprocess.PIPE,
                 text=True,
-                env={"PYTHONPATH": str(Path(compatapi.__file__).parents[1])},
+                env=ENVIRONMENT,
             )
             assert server.wait_until(lambda: number == len(server.requests), 5.0)  # noqa: B023 - it ends in this turn
-            time.sleep(0.2)
+            time.sleep(0.1)
             began = time.monotonic()
             child.send_signal(signal.SIGINT)
             _, err = child.communicate(timeout=5)
@@ -146,7 +186,7 @@ def test_keyboard_interrupt_in_the_loop():
             interrupt(chunk)
 
     with ScriptedServer(lambda request: STALL) as server:
-        client = client_of(server)
+        client = server.client()
         for style in (loop, lambda client: client.chat_completion_stream(REQUEST, interrupt)):
             with pytest.raises(KeyboardInterrupt) as caught:
                 style(client)
@@ -179,10 +219,10 @@ FORKS = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @FORKS
 def test_a_child_asks_while_its_parent_reads():
     """A child with the parent's client opens its own connections, also in a handle; the parent's stream goes on."""
-    slow = StreamReply(chat_chunks("one two three"), interval=0.1)
-    fast = StreamReply(chat_chunks("for the child"))
+    slow = ChatScript("one two three", interval=0.06)
+    fast = ChatScript("for the child")
     with ScriptedServer(slow, fast, fast) as server:
-        client = client_of(server)
+        client = server.client()
         with client.chat_completion_stream(REQUEST) as stream:
             next(stream)
             assert "for the child" == in_a_fork(lambda: client.chat_completion_stream(REQUEST, lambda chunk: None).text)
@@ -194,9 +234,9 @@ def test_a_child_asks_while_its_parent_reads():
 @FORKS
 def test_a_child_does_not_harm_a_handle_of_its_parent():
     """A child that cancels, or drops, the handle that it inherited does not end the parent's."""
-    with ScriptedServer(StreamReply(chat_chunks("one two three"), interval=0.1)) as server:
+    with ScriptedServer(ChatScript("one two three", interval=0.06)) as server:
         begun = threading.Event()
-        handle = client_of(server).start_stream(REQUEST, lambda chunk: begun.set())
+        handle = server.client().start_stream(REQUEST, lambda chunk: begun.set())
         assert begun.wait(5)
         assert "True" == in_a_fork(handle.cancel)
         assert "one two three" == handle.result(5).text
@@ -205,8 +245,8 @@ def test_a_child_does_not_harm_a_handle_of_its_parent():
 @FORKS
 def test_a_fork_in_the_middle_of_a_call():
     """A child can ask although another thread held the lock of the client's transport when it was forked."""
-    with ScriptedServer(lambda request: StreamReply(chat_chunks("Hi"))) as server:
-        client = client_of(server)
+    with ScriptedServer(lambda request: ChatScript("Hi")) as server:
+        client = server.client()
         client.chat_completion_stream(REQUEST, lambda chunk: None)
         with client._sender.transport._lock:
             assert "Hi" == in_a_fork(lambda: client.chat_completion_stream(REQUEST, lambda chunk: None).text)

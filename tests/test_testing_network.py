@@ -50,6 +50,19 @@ def test_a_client_gets_no_farther(host):
     assert [f"{host}:81"] == refused
 
 
+def test_no_name_is_looked_up_and_no_datagram_sent():
+    """The older ways to look up a name, and datagrams, are held back as well; on this machine they go on."""
+    with only_loopback() as refused, socket.socket(type=socket.SOCK_DGRAM) as sock, sock.dup() as other:
+        error_of(NetworkRefused, socket.gethostbyname, "api.example.test")
+        error_of(NetworkRefused, socket.gethostbyname_ex, "api.example.test")
+        error_of(NetworkRefused, sock.sendto, b"?", (ELSEWHERE, 53))
+        error_of(NetworkRefused, sock.sendto, b"?", 0, (ELSEWHERE, 53))
+        assert "127.0.0.1" == socket.gethostbyname("127.0.0.1")
+        sock.bind(("127.0.0.1", 0))
+        assert 1 == other.sendto(b"?", sock.getsockname())
+    assert ["api.example.test", "api.example.test", f"{ELSEWHERE}:53", f"{ELSEWHERE}:53"] == refused
+
+
 def test_other_libraries_get_no_farther():
     """What uses the sockets of Python is held back too, without a name being looked up."""
     with only_loopback() as refused:

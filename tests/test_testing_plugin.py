@@ -94,6 +94,24 @@ def test_failed(compatapi_server):
     assert 1 == result.stdout.str().count('E       assert "the test\'s own reason" == 0')
 
 
+def test_what_a_program_hides_is_told_with_its_failure(run):
+    """A test that fails because its program lived through an error is told what was not expected."""
+    result = run("""
+from compatapi.testing import Expect
+
+def test_hidden(compatapi_server, compatapi_client):
+    compatapi_server.add(Expect({"text": "bye"}, ChatScript("Hi")))
+    said = []
+    try:
+        said.append(compatapi_client.chat_completion(REQUEST).text)
+    except CompatAPIError:
+        pass
+    assert said == ["Hi"]
+""")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*assert [[]] == *", "*compatapi call*", "*text: expected 'bye', got 'hello'*"])
+
+
 def test_faults(run):
     """The marker runs a test once for each fault, named or given, with the scripts of the server under it."""
     result = run("""
@@ -104,12 +122,18 @@ def test_cut(compatapi_server, compatapi_client, compatapi_fault):
         compatapi_client.chat_completion_stream(REQUEST, lambda chunk: None)
     assert caught.value.completion.text == "".join(["One ", "two ", "three."][:compatapi_fault.after])
 
+@pytest.mark.compatapi_fault("empty")
+def test_function(compatapi_server, compatapi_client):
+    compatapi_server.add(lambda request: ChatScript("Hi"))
+    with pytest.raises(CompatAPIError):
+        compatapi_client.chat_completion(REQUEST)
+
 def test_none(compatapi_server, compatapi_client, compatapi_fault):
     compatapi_server.add(ChatScript("Hi"))
     assert compatapi_fault is None
     assert compatapi_client.chat_completion(REQUEST).text == "Hi"
 """)
-    result.assert_outcomes(passed=3)
+    result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines(["PASSED *test_cut?cut?", "PASSED *test_cut?Cut(after=2)?"])
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ import time
 import pytest
 import urllib3
 
-from compatapi.testing import Raw, Reply, ScriptedServer, StreamReply
+from compatapi.chat_types import ChatCompletionRequest, Message
+from compatapi.testing import ChatScript, Raw, Reply, ScriptedServer, StreamReply
 from loopback import CERTIFICATE, asking, exchange, fetch, read_until, server_threads
 
 EVENTS = [{"n": 1}, {"n": 2}, {"n": 3}]
@@ -271,6 +273,22 @@ def test_close_ends_tls_connections(tls_context):
         assert server.wait_until(lambda: server.open_connections == 1)
         server.close()
         assert [] == server_threads(server)
+
+
+def test_a_client_that_resets_before_tls_hurts_nobody(tls_context):
+    """A client that breaks off before TLS begins does not keep the server from accepting the next one."""
+    with ScriptedServer(Reply(body="a"), ssl_context=tls_context) as server:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=5) as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert b"a" == fetch(server)[1]
+
+
+def test_speaks_ipv6():
+    """A server may listen on the loopback of IPv6, whose address stands in brackets."""
+    with ScriptedServer(ChatScript("six"), host="::1") as server, server.client() as client:
+        assert f"http://[::1]:{server.port}/v1" == server.base_url
+        assert "six" == client.chat_completion(ChatCompletionRequest("m", [Message.user("Hello")])).text
 
 
 # -- which script

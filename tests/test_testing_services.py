@@ -12,6 +12,7 @@ from compatapi import errors as e
 from compatapi.chat_types import ChatCompletionRequest, Message
 from compatapi.testing import ChatScript, EmbeddingsScript, ErrorScript, ModelsScript, ScriptedServer, ScriptedTransport
 from compatapi.testing.services import SERVICES
+from loopback import fetch
 
 DIALECTS = sorted(SERVICES)
 REQUEST = ChatCompletionRequest("model-1", [Message.system("Be brief."), Message.user("Hello")])
@@ -282,23 +283,23 @@ def test_a_request_that_was_changed_on_its_way_is_refused():
         server.client("hunyuan").chat_completion(REQUEST)
         headers = dict(server.requests[0].headers.pairs)
         headers.pop("Content-Length", None)
-        answer = post(server, {**headers, "Host": f"127.0.0.1:{server.port}"}, server.requests[0].body + b" ")
+        headers["Host"] = f"127.0.0.1:{server.port}"
+        answer = fetch(server, "POST", "/", server.requests[0].body + b" ", headers)[1]
     assert "AuthFailure.SignatureFailure" == json.loads(answer)["Response"]["Error"]["Code"]
 
 
-def post(server, headers, body):
-    """The body of the answer to a POST."""
-    import http.client
-
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
-    try:
-        connection.request("POST", "/", body, headers)
-        return connection.getresponse().read()
-    finally:
-        connection.close()
-
-
 # --- cost
+
+
+def test_a_long_whole_answer_is_made_at_once():
+    """A whole answer of a megabyte takes no service a time that grows with the square of its words."""
+    text = "word " * 200_000
+    for dialect in DIALECTS:
+        with ScriptedTransport(ChatScript(text)) as transport, transport.client(dialect) as client:
+            began = time.perf_counter()
+            completion = client.chat_completion(REQUEST)
+            assert (text, 200_001) == (completion.text, completion.usage.completion_tokens)
+            assert time.perf_counter() - began < 2.0
 
 
 def test_a_script_costs_little():

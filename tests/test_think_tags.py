@@ -17,7 +17,8 @@ from compatapi.dialects.openai import OpenAIChunkDecoder, OpenAIDialect
 from compatapi.dialects.thinktags import split_completion
 from compatapi.errors import ConnectionLost, DecodeError, IncompleteStreamError, RequestTimeout, StreamError
 from compatapi.providers import get_provider
-from compatapi.testing import Reply, ScriptedServer, StreamReply
+from compatapi.testing import ChatScript, ScriptedServer
+from compatapi.testing.faults import Reset, Stall
 from streams import REQUEST, body, call, calls_of, event, part, read, run, say, sse, stop
 
 #: What stands in the content, and what of it is reasoning and what text.
@@ -237,18 +238,13 @@ def test_a_whole_answer_in_place_of_a_stream():
 # --- through a client -----------------------------------------------------------------------------------------------
 
 ASK = ChatCompletionRequest("m", [Message.user("Hi")])
-ANSWER = [say("<think>wh"), say("y</th"), say("ink>so"), stop()]
-
-
-def client_of(server, **options):
-    """A client of a row with the option."""
-    return Client("minimax", base_url=server.base_url, api_key="a-key-for-tests", max_retries=0, **options)
+PIECES = ["<think>wh", "y</th", "ink>so"]
+ANSWER = ChatScript(pieces=PIECES)
 
 
 def test_all_ways_to_ask():
     """Generator, callback, handle and blocking tell reasoning and text apart."""
-    reply = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "<think>why</think>so"}}]}
-    with ScriptedServer(*[StreamReply(ANSWER)] * 3) as server, client_of(server) as client:
+    with ScriptedServer(*[ANSWER] * 4) as server, server.client("minimax") as client:
         with client.chat_completion_stream(ASK) as stream:
             assert ("why", "so") == reading_of(list(stream))
         assert ("why", "so") == (stream.completion.reasoning, stream.completion.text)
@@ -261,15 +257,14 @@ def test_all_ways_to_ask():
         assert {"reasoning": "why", "text": "so"} == told
         made = client.start_stream(ASK).result(10)
         assert ("why", "so") == (made.reasoning, made.text)
-    with ScriptedServer(Reply(body=json.dumps(reply))) as server, client_of(server) as client:
         made = client.chat_completion(ASK)
         assert ("why", "so") == (made.reasoning, made.text)
 
 
 def test_a_connection_that_breaks():
     """What was held back is handed out before the error that the road broke, in every way to read."""
-    script = StreamReply(ANSWER[:2], end="reset")
-    with ScriptedServer(script, script) as server, client_of(server) as client:
+    script = ChatScript(pieces=PIECES, fault=Reset(after=2))
+    with ScriptedServer(script, script) as server, server.client("minimax") as client:
         chunks = []
         with pytest.raises((ConnectionLost, IncompleteStreamError)) as caught:
             for chunk in client.chat_completion_stream(ASK):
@@ -283,8 +278,8 @@ def test_a_connection_that_breaks():
 
 def test_a_server_that_falls_silent():
     """What was held back is handed out when a clock runs out, and the error comes behind it."""
-    script = StreamReply(ANSWER[:2], end="stall")
-    with ScriptedServer(script) as server, client_of(server, timeouts=Timeouts(idle=0.2)) as client:
+    script = ChatScript(pieces=PIECES, fault=Stall(after=2))
+    with ScriptedServer(script) as server, server.client("minimax", timeouts=Timeouts(idle=0.2)) as client:
         stream, chunks = client.chat_completion_stream(ASK), []
         with pytest.raises(RequestTimeout):
             for chunk in stream:
@@ -295,11 +290,11 @@ def test_a_server_that_falls_silent():
 
 def test_a_stream_that_is_left():
     """Leaving a stream early closes it at once and hands out nothing more."""
-    script = StreamReply(ANSWER[:2], end="stall")
-    with ScriptedServer(script) as server, client_of(server) as client:
+    script = ChatScript(pieces=PIECES, fault=Stall(after=2))
+    with ScriptedServer(script) as server, server.client("minimax") as client:
         began = time.monotonic()
         with client.chat_completion_stream(ASK) as stream:
-            next(stream)
+            next(chunk for chunk in stream if chunk.reasoning)
         assert time.monotonic() - began < 5
         assert [] == list(stream)
         assert "wh" == stream.completion.reasoning
@@ -309,5 +304,5 @@ def test_a_row_of_ones_own():
     """Any row has the option, as data."""
     row = get_provider("vllm")
     row = evolve(row, quirks=evolve(row.quirks, think_tags=True))
-    with ScriptedServer(StreamReply(ANSWER)) as server, Client(row, base_url=server.base_url) as client:
+    with ScriptedServer(ANSWER) as server, Client(row, base_url=server.base_url) as client:
         assert "so" == client.start_stream(ASK).result(10).text

@@ -14,7 +14,7 @@ from compatapi.convert import from_dict, to_dict
 from compatapi.errors import CompatAPIError
 from compatapi.http_types import Headers
 from compatapi.stats import Stats
-from compatapi.testing import ScriptedServer, StreamReply, chat_chunks, error_reply
+from compatapi.testing import ChatScript, ErrorScript, ScriptedServer
 from jobs import ask, give_back, raise_it
 from wire_examples import WIRE_CLASSES, full_json, minimal
 
@@ -89,8 +89,8 @@ def test_numbers_and_requests_come_out_of_a_worker(pool):
 
 def test_what_a_worker_got_from_a_server(pool):
     """Errors and answers of real calls in a worker arrive whole."""
-    slow = error_reply(429, "slow", headers={"Retry-After": "7", "X-Request-Id": "r1"})
-    with ScriptedServer(slow, StreamReply(chat_chunks("Hi there"))) as server:
+    slow = ErrorScript(429, "slow", retry_after=7, headers={"X-Request-Id": "r1"})
+    with ScriptedServer(slow, ChatScript("Hi there")) as server:
         error, completion = pool.submit(ask, server.base_url).result(10)
     assert (429, 7.0, "r1", 1) == (error.status_code, error.retry_after, error.request_id, error.stats.attempts)
     assert "slow" == error.body["error"]["message"]

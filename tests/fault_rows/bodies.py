@@ -2,6 +2,7 @@
 
 from compatapi import errors as e
 from compatapi.testing import Raw
+from compatapi.testing.faults import Cut
 from fault_parts import (
     CHUNKED,
     DONE,
@@ -11,13 +12,13 @@ from fault_parts import (
     WHOLE,
     Endless,
     Fault,
-    broken_gzip,
+    bent,
+    bent_stream,
     chunk,
     chunked,
     closing,
     coded,
     coded_chunks,
-    cut_whole,
     delta,
     events,
     head,
@@ -34,10 +35,9 @@ CUT = [
     Fault("cut before the end of a chunk", chunked(f"{len(HI):x}\r\n{HI.decode()}"), e.ConnectionLost, "Hi"),
     Fault(
         "cut between two chunks",
-        chunked(HI, say(" there")),
+        bent(Cut(2), text="Hi there"),
         e.ConnectionLost,
         "Hi there",
-        whole=cut_whole(),
         whole_keeps="",
     ),
     Fault("cut before the last chunk, behind a finish reason", chunked(HI, STOP), None, "Hi"),
@@ -49,7 +49,7 @@ CUT = [
         sized(HI, size=500, media_type="text/event-stream", then=[0.0]),
         e.ConnectionLost,
         "Hi",
-        whole=cut_whole(),
+        whole=bent("cut"),
         whole_keeps="",
     ),
     Fault(
@@ -74,14 +74,7 @@ CUT = [
         e.IncompleteStreamError,
     ),
     Fault("reset before the first event", chunked(0.1, reset=True), e.ConnectionLost),
-    Fault(
-        "reset inside the answer",
-        chunked(HI, 0.1, reset=True),
-        e.ConnectionLost,
-        "Hi",
-        whole=Raw([head("Content-Length: 500", media_type=JSON) + b"{", 0.1], reset=True),
-        whole_keeps="",
-    ),
+    Fault("reset inside the answer", bent("reset"), e.ConnectionLost, "Hi", whole_keeps=""),
     Fault("reset behind a finish reason", chunked(HI, STOP, 0.1, reset=True), None, "Hi"),
     Fault("half an event", closing(HI + say(" there")[:-20]), e.IncompleteStreamError, "Hi"),
     Fault("an event without its blank line", closing(HI + STOP[:-2]), None, "Hi"),
@@ -107,11 +100,11 @@ CUT = [
         e.ConnectionLost,
     ),
     Fault("gzip that is broken", coded(b"\x1f\x8b\x08nonsense" * 4, "gzip"), e.DecodeError),
-    Fault("gzip that breaks behind an event", broken_gzip(HI), e.DecodeError, "Hi"),
+    Fault("gzip that breaks behind an event", bent_stream("broken-gzip"), e.DecodeError, "Hi"),
     Fault("gzip that is none", coded(HI + STOP + DONE, "gzip"), e.DecodeError),
     Fault("deflate that is none", coded(HI + STOP + DONE, "deflate"), e.DecodeError),
-    Fault("gzip that was not asked for", coded_chunks(packed(HI + STOP + DONE)), None, "Hi"),
-    Fault("deflate that was not asked for", coded(packed(HI + STOP + DONE, 15), "deflate"), None, "Hi"),
+    Fault("gzip that was not asked for", bent("gzip"), None, "Hi"),
+    Fault("deflate that was not asked for", bent("deflate"), None, "Hi"),
     Fault("deflate without its wrapping", coded(packed(HI + STOP + DONE, -15), "deflate"), None, "Hi"),
     Fault("brotli, which was not asked for", coded(b"\x8b\x03\x80hello\x03", "br"), e.DecodeError, says="br"),
     Fault(
@@ -122,7 +115,7 @@ CUT = [
 ]
 
 CHUNKS = [
-    Fault("a chunk size that is a word", chunked(HI, "word\r\n"), e.ConnectionLost, "Hi"),
+    Fault("a chunk size that is a word", bent_stream("bad-chunk"), e.ConnectionLost, "Hi"),
     Fault("a chunk size below zero", chunked(HI, "-5\r\nhello\r\n"), e.ConnectionLost, "Hi"),
     Fault("a chunk size with 0x", chunked(HI, "0x5\r\nhello\r\n"), e.ConnectionLost, "Hi"),
     Fault("a chunk size beyond all bounds", chunked(HI, "FFFFFFFFFFFFFFFFFFFF\r\n"), e.ConnectionLost, "Hi"),

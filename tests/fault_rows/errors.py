@@ -2,20 +2,20 @@
 
 from compatapi import errors as e
 from compatapi.testing import Raw
+from compatapi.testing.faults import ContentType, Html
 from fault_parts import (
     DONE,
     ERROR,
     FIELDS,
     FOREVER,
-    GOOD,
     HI,
     JSON,
     STOP,
     WHOLE,
     Fault,
+    bent,
     chunked,
     closing,
-    cut_whole,
     delta,
     event,
     events,
@@ -125,7 +125,7 @@ ERRORS = [
 NO_STREAM = [
     Fault(
         "a page with status 200",
-        sized(b"<!doctype html><p>Log in", media_type="text/html"),
+        bent(Html("<!doctype html><p>Log in")),
         e.StreamError,
         says="Log in",
         whole_gets=e.DecodeError,
@@ -137,14 +137,14 @@ NO_STREAM = [
         says="try later",
         whole_gets=e.DecodeError,
     ),
-    Fault("nothing with status 200", sized(b""), e.IncompleteStreamError, whole_gets=e.DecodeError),
-    Fault("the whole completion instead of a stream", sized(WHOLE), None, "Hi"),
-    Fault("the whole completion, called a stream", sized(WHOLE, media_type="text/event-stream"), None, "Hi"),
-    Fault("a stream, called JSON", sized(HI + STOP + DONE), None, "Hi", whole=GOOD),
-    Fault("a stream, called words", sized(HI + STOP + DONE, media_type="text/plain"), None, "Hi", whole=GOOD),
+    Fault("nothing with status 200", bent("empty"), e.IncompleteStreamError, whole_gets=e.DecodeError),
+    Fault("the whole completion instead of a stream", bent("whole-instead"), None, "Hi"),
+    Fault("the whole completion, called a stream", bent("whole-instead", ContentType("text/event-stream")), None, "Hi"),
+    Fault("a stream, called JSON", bent(ContentType(JSON)), None, "Hi"),
+    Fault("a stream, called words", bent(ContentType("text/plain")), None, "Hi"),
     Fault("JSON that is something else", whole({"hello": 1}), e.DecodeError),
     Fault("a list", whole([1, 2]), e.DecodeError),
-    Fault("the whole completion, cut", cut_whole(), e.ConnectionLost),
+    Fault("the whole completion, cut", bent("whole-instead", "cut"), e.ConnectionLost),
     Fault(
         "the whole completion, cut where its connection ends",
         Raw([head(media_type=JSON) + WHOLE[:60]]),

@@ -1,7 +1,8 @@
 """Faults of a service that has a wire format of its own: what goes wrong in the same way at each of them.
 
-The rows are written once, for a `Wire`: the pieces of an answer in the service's own words. Who asks for no stream is
-answered with what goes wrong with a whole answer in the same way.
+What `compatapi.testing` can say of any service is said by its scripts. The other rows are written once, for a `Wire`:
+the pieces of an answer in the service's own words. Who asks for no stream is answered with what goes wrong with a whole
+answer in the same way.
 """
 
 from collections.abc import Mapping
@@ -11,21 +12,8 @@ from attrs import frozen
 
 from compatapi import errors as e
 from compatapi.testing import Raw
-from fault_parts import (
-    END,
-    FOREVER,
-    JSON,
-    SMALL,
-    Endless,
-    Fault,
-    chunk,
-    coded,
-    coded_chunks,
-    head,
-    packed,
-    sized,
-    whole,
-)
+from compatapi.testing.faults import BadJson, ContentType, Cut, Html, Replaced
+from fault_parts import END, FOREVER, JSON, SMALL, Endless, Fault, bent, chunk, coded, head, packed, sized, whole
 
 EVENTS = "text/event-stream"
 LINES = "application/x-ndjson"
@@ -53,7 +41,6 @@ class Wire:
         whole_error: The same error in place of an answer, with status 200.
         media_type: Of a stream.
         nothing: What a server sends to keep a connection alive.
-        event: What stands before and behind the JSON text of an event.
     """
 
     provider: str
@@ -69,16 +56,10 @@ class Wire:
     whole_error: Any
     media_type: str = EVENTS
     nothing: bytes = b": ping\n\n"
-    event: tuple[bytes, bytes] = (b"data: ", b"\n\n")
 
     def say(self, text="Hi"):
         """An event with a text, escaped as JSON wants it."""
-        data = text if isinstance(text, bytes) else text.encode()
-        return self.text.replace(MARK.encode(), data)
-
-    def data(self, text):
-        """An event with this data."""
-        return self.event[0] + text.encode() + self.event[1]
+        return self.text.replace(MARK.encode(), text.encode())
 
     @property
     def hi(self):
@@ -125,9 +106,9 @@ class Wire:
         whole_answer = sized(self.whole.replace(b"Hi", text))
         return self.row(name, self.ended(*pieces), None, keeps, whole=whole_answer, **options)
 
-    def nonsense(self, name, *pieces, body=b"{oh no", **options):
-        """A row with nonsense behind a good event."""
-        return self.row(name, self.ended(self.hi, *pieces), e.DecodeError, "Hi", whole=sized(body), **options)
+    def nonsense(self, name, text):
+        """A row with nonsense behind a good event, or in place of a whole answer."""
+        return self.both(name, bent(BadJson(text=text)), e.DecodeError, keeps="Hi")
 
     def failed(self, name, *pieces, keeps="Hi", fields=None, script=None, body=None):
         """A row with an error in the stream; ``body`` is the one in place of a whole answer."""
@@ -173,15 +154,20 @@ def _cut(wire):
     short = Raw([head(f"Content-Length: {len(wire.whole)}", media_type=JSON) + wire.whole[:40]])
     half = wire.say("\N{LATIN SMALL LETTER E WITH ACUTE}")
     lost = {"gets": e.ConnectionLost, "whole": short}
-    reset = Raw([head("Content-Length: 500", media_type=JSON) + b"{", 0.05], reset=True)
     return [
         wire.row("cut inside an event", wire.chunked(hi, more[:-20]), keeps="Hi", **lost),
-        wire.row("cut between two events", wire.chunked(hi, more), keeps="Hi there", **lost),
-        wire.row("reset between two events", wire.chunked(hi, 0.05, reset=True), keeps="Hi", **lost | {"whole": reset}),
+        wire.both("cut between two events", bent(Cut(2), text="Hi there"), e.ConnectionLost, keeps="Hi there"),
+        wire.both("reset between two events", bent("reset"), e.ConnectionLost, keeps="Hi"),
         wire.too_soon("ended inside an event", wire.closing(hi + more[:-20])),
         wire.too_soon("ended inside a character", wire.closing(hi + half[: half.index(b"\xc3") + 1])),
         wire.too_soon("ended between two events", wire.closing(hi)),
-        wire.too_soon("ended cleanly, before the end of the answer", wire.ended(hi, more), "Hi there"),
+        wire.both(
+            "ended cleanly, before the end of the answer",
+            bent("no-end", text="Hi there"),
+            e.IncompleteStreamError,
+            e.DecodeError,
+            keeps="Hi there",
+        ),
         wire.too_soon("ended inside a tool call", wire.ended(wire.start + wire.call), ""),
         wire.too_soon("ended before anything is said", wire.ended(), ""),
         wire.too_soon("ended behind keep-alives", wire.ended(wire.nothing), ""),
@@ -189,8 +175,8 @@ def _cut(wire):
         wire.row("cut behind the finish reason", wire.chunked(hi, wire.stop), None, "Hi"),
         wire.row("reset behind the finish reason", wire.chunked(hi, wire.stop, 0.05, reset=True), None, "Hi"),
         wire.row("the last event without its end", wire.closing(hi + wire.stop.rstrip()), None, "Hi"),
-        wire.row("byte by byte", wire.ended(*(bytes([byte]) for byte in hi + done)), None, "Hi"),
-        wire.row("in gzip, not asked for", coded_chunks(packed(hi + done), media_type=wire.media_type), None, "Hi"),
+        wire.both("byte by byte", bent("bytewise"), None, keeps="Hi"),
+        wire.both("in gzip, not asked for", bent("gzip"), None, keeps="Hi"),
         wire.row("in gzip, cut", coded(packed(hi)[:-8], "gzip", wire.media_type), keeps="Hi", **lost),
         wire.row(
             "in gzip that is none",
@@ -203,12 +189,12 @@ def _cut(wire):
 
 def _silent(wire):
     hi = wire.hi
-    silent = Raw([head(f"Content-Length: {len(wire.whole)}", media_type=JSON) + wire.whole[:40], FOREVER])
+    silent = bent("whole-instead", "stall")
     return [
         wire.waits("silent behind the head", wire.chunked(FOREVER)),
         wire.waits("silent inside an event", wire.chunked(hi, wire.say(" there")[:-20], FOREVER), "Hi", "idle"),
         wire.row("silent behind the finish reason", wire.chunked(hi + wire.stop, FOREVER), None, "Hi", clock="idle"),
-        wire.waits("nothing but keep-alives", wire.endless(b"", wire.nothing, 0.03)),
+        wire.both("nothing but keep-alives", bent("comments-only"), e.RequestTimeout, clock="first_token"),
         wire.waits("keep-alives behind an event", wire.endless(hi, wire.nothing, 0.03), "Hi", "idle"),
         wire.both("silent inside a whole answer", silent, e.RequestTimeout, clock="first_token"),
     ]
@@ -228,16 +214,14 @@ def _told(wire):
 
 
 def _no_stream(wire):
-    stream, page = wire.hi + wire.done, b"<!doctype html><p>Log in"
+    page = "<!doctype html><p>Log in"
     words = sized(b"try later", media_type="text/plain")
     short = Raw([head(media_type=JSON) + wire.whole[:-9]])
     return [
-        wire.both(
-            "a page with status 200", sized(page, media_type="text/html"), e.StreamError, e.DecodeError, says="Log in"
-        ),
-        wire.both("a page, called JSON", sized(page), e.StreamError, e.DecodeError, says="Log in"),
+        wire.both("a page with status 200", bent(Html(page)), e.StreamError, e.DecodeError, says="Log in"),
+        wire.both("a page, called JSON", sized(page.encode()), e.StreamError, e.DecodeError, says="Log in"),
         wire.both("words with status 200", words, e.StreamError, e.DecodeError, says="later"),
-        wire.both("nothing with status 200", sized(b""), e.IncompleteStreamError, e.DecodeError),
+        wire.both("nothing with status 200", bent("empty"), e.IncompleteStreamError, e.DecodeError),
         wire.both("the whole answer, cut", short, e.IncompleteStreamError, e.DecodeError),
         wire.both("a list", sized(b"[1, 2]"), e.DecodeError),
         wire.both(
@@ -246,49 +230,44 @@ def _no_stream(wire):
             e.DecodeError,
             limits=SMALL,
         ),
-        wire.both("the whole answer instead of a stream", sized(wire.whole), None, keeps="Hi"),
-        wire.row("the whole answer, called a stream", sized(wire.whole, media_type=wire.media_type), None, "Hi"),
-        wire.row("a stream, called JSON", sized(stream), None, "Hi"),
-        wire.row("a stream, called words", sized(stream, media_type="text/plain"), None, "Hi"),
+        wire.both("the whole answer instead of a stream", bent("whole-instead"), None, keeps="Hi"),
+        wire.both(
+            "the whole answer, called a stream",
+            bent("whole-instead", ContentType(wire.media_type)),
+            None,
+            keeps="Hi",
+        ),
+        wire.both("a stream, called JSON", bent(ContentType(JSON)), None, keeps="Hi"),
+        wire.both("a stream, called words", bent(ContentType("text/plain")), None, keeps="Hi"),
     ]
 
 
 def _odd(wire):
-    hi, done, data = wire.hi, wire.done, wire.data
-    deep = "[" * 100_000
-    endless = Endless(head("Connection: close", media_type=JSON) + b'{"a": "', b"x" * 4096)
+    hi, done = wire.hi, wire.done
     return [
-        wire.nonsense("an event that does not parse", data("{oh no")),
-        wire.nonsense("an event that is cut JSON", data('{"a": {'), body=b'{"a": {'),
-        wire.nonsense("an event that is words", data("hello there"), body=b"hello there"),
-        wire.nonsense("an event that is a number", data("42"), body=b"42"),
-        wire.nonsense("an event that is a string", data('"hello"'), body=b'"hello"'),
-        wire.nonsense("an event that is a list", data("[1, 2]"), body=b"[1, 2]"),
-        wire.nonsense("an event that is true", data("true"), body=b"true"),
-        wire.nonsense("an event that is null", data("null"), body=b"null"),
-        wire.nonsense("an event with NaN", data('{"a": NaN}'), body=b'{"a": NaN}'),
-        wire.nonsense("a page as an event", data("<html>"), body=b"<html>"),
-        wire.nonsense("a hundred thousand brackets", data('{"a": ' + deep), body=deep.encode()),
-        wire.row(
-            "an event without end",
-            wire.endless(hi + wire.event[0] + b'{"a": "', b"x" * 4096),
-            e.DecodeError,
-            "Hi",
-            whole=endless,
-            limits=SMALL,
-        ),
+        wire.nonsense("an event that does not parse", "{oh no"),
+        wire.nonsense("an event that is cut JSON", '{"a": {'),
+        wire.nonsense("an event that is words", "hello there"),
+        wire.nonsense("an event that is a number", "42"),
+        wire.nonsense("an event that is a string", '"hello"'),
+        wire.nonsense("an event that is a list", "[1, 2]"),
+        wire.nonsense("an event that is true", "true"),
+        wire.nonsense("an event that is null", "null"),
+        wire.nonsense("an event with NaN", '{"a": NaN}'),
+        wire.nonsense("a page as an event", "<html>"),
+        wire.nonsense("a hundred thousand brackets", '{"a": ' + "[" * 100_000),
+        wire.both("an event without end", bent("endless"), e.DecodeError, keeps="Hi", limits=SMALL),
         wire.fine("events that nobody knows", hi, wire.unknown, done),
         wire.fine("keep-alives between events", wire.nothing, hi, wire.nothing * 3, done, wire.nothing),
-        wire.fine(
+        wire.both(
             "invalid UTF-8",
-            wire.start + wire.say(b"H\xffi"),
-            done,
+            bent(Replaced(b"Hi", b"H\xffi")),
+            None,
+            e.DecodeError,
             keeps="H\ufffdi",
-            text=b"H\xffi",
-            whole_gets=e.DecodeError,
             whole_keeps="",
         ),
-        wire.fine("half a surrogate", wire.start + wire.say("H\\ud83di"), done, keeps="H\ufffdi", text=b"H\\ud83di"),
+        wire.both("half a surrogate", bent(Replaced(b"Hi", b"H\\ud83di")), None, keeps="H\ufffdi"),
         wire.fine(
             "an emoji cut into its surrogates",
             wire.start + wire.say("\\ud83d") + wire.say("\\ude00"),

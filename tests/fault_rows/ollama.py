@@ -3,7 +3,7 @@
 import json
 
 from compatapi import errors as e
-from fault_parts import FOREVER, sized, whole
+from fault_parts import FOREVER, bent, sized, whole
 from fault_rows.native import LINES, MARK, Wire
 
 
@@ -19,7 +19,6 @@ WIRE = Wire(
     provider="ollama",
     media_type=LINES,
     nothing=b"\n",
-    event=(b"", b"\n"),
     text=line(text=MARK),
     stop=line(True, done_reason="stop", eval_count=2),
     call=line(message={"tool_calls": [{"function": {"name": "f", "arguments": {}}}]}),
@@ -59,7 +58,7 @@ OWN = [
     WIRE.failed("an error beside text", HI, line(text="no", error="no way"), fields={"code": None}),
     WIRE.failed("an error as an object", HI, json.dumps(OBJECT).encode() + b"\n", fields={"code": "c"}, body=OBJECT),
     WIRE.fine("the last line without a `done_reason`", HI, line(True)),
-    WIRE.fine("CR LF as the end of lines", (HI + STOP).replace(b"\n", b"\r\n")),
+    WIRE.both("CR LF as the end of lines", bent("crlf"), None, keeps="Hi"),
     WIRE.fine(
         "objects that are missing or null",
         b"{}\n",
@@ -68,14 +67,8 @@ OWN = [
         HI,
         b'{"done": true}\n',
     ),
-    WIRE.nonsense("server-sent events instead of lines", b"data: " + HI, body=b"data: {}"),
-    WIRE.row(
-        "a byte order mark",
-        WIRE.ended(b"\xef\xbb\xbf" + HI, STOP),
-        None,
-        "Hi",
-        whole=sized(b"\xef\xbb\xbf" + WIRE.whole),
-    ),
+    WIRE.nonsense("server-sent events instead of lines", 'data: {"done": false}'),
+    WIRE.both("a byte order mark", bent("bom"), None, keeps="Hi"),
     WIRE.both(
         "an error as the only line, with another media type",
         whole(WRONG, media_type="text/plain"),

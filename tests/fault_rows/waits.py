@@ -2,6 +2,7 @@
 
 from compatapi import errors as e
 from compatapi.testing import Raw
+from compatapi.testing.faults import BadJson
 from fault_parts import (
     CHUNKED,
     CLOSING,
@@ -14,22 +15,21 @@ from fault_parts import (
     STOP,
     Endless,
     Fault,
+    bent,
+    bent_stream,
     chunk,
     chunked,
     closing,
     coded,
     coded_chunks,
-    events,
     head,
     packed,
     say,
-    silent_whole,
-    sized,
 )
 
 STALL = [
     Fault("behind the head", chunked(FOREVER), e.RequestTimeout, clock="first_token"),
-    Fault("behind the first event", chunked(HI, FOREVER), e.RequestTimeout, "Hi", clock="idle"),
+    Fault("behind the first event", bent_stream("stall"), e.RequestTimeout, "Hi", clock="idle"),
     Fault("inside an event", chunked(HI, say(" there")[:20], FOREVER), e.RequestTimeout, "Hi", clock="idle"),
     Fault("inside a chunk", chunked(HI, "ff\r\ndata: {", FOREVER), e.RequestTimeout, "Hi", clock="idle"),
     Fault("inside a chunk size", chunked(HI, "1", FOREVER), e.RequestTimeout, "Hi", clock="idle"),
@@ -42,10 +42,10 @@ STALL = [
         "Hi",
         clock="idle",
     ),
-    Fault("behind a finish reason, without an end mark", chunked(HI, STOP, FOREVER), None, "Hi", clock="idle"),
+    Fault("behind a finish reason, without an end mark", chunked(HI + STOP, FOREVER), None, "Hi", clock="idle"),
     Fault("behind the end mark", chunked(HI, STOP, DONE, FOREVER), None, "Hi"),
     Fault("behind the end mark, without chunks", closing(HI, STOP, DONE, FOREVER), None, "Hi"),
-    Fault("nothing but comments", Endless(CHUNKED, chunk(b": ping\n\n"), 0.03), e.RequestTimeout, clock="first_token"),
+    Fault("nothing but comments", bent_stream("comments-only"), e.RequestTimeout, clock="first_token"),
     Fault("nothing but blank lines", Endless(CHUNKED, chunk(b"\n"), 0.03), e.RequestTimeout, clock="first_token"),
     Fault(
         "comments behind the first event",
@@ -106,7 +106,7 @@ STALL = [
         "Hi",
         clock="total",
     ),
-    Fault("a whole completion that stops", silent_whole(), e.RequestTimeout, clock="first_token"),
+    Fault("a whole completion that stops", bent("whole-instead", "stall"), e.RequestTimeout, clock="first_token"),
     Fault(
         "a whole completion that drips",
         Endless(head("Connection: close", media_type=JSON), b" ", 0.03),
@@ -174,10 +174,9 @@ ENDLESS = [
     Fault("a hundred thousand comments", closing(b": ping\n\n" * 100_000, HI, STOP, DONE), None, "Hi"),
     Fault(
         "a hundred thousand brackets",
-        events(HI, "[" * 100_000),
+        bent(BadJson(text="[" * 100_000)),
         e.DecodeError,
         "Hi",
-        whole=sized(b"[" * 100_000),
         whole_keeps="",
     ),
 ]

@@ -5,12 +5,13 @@ import sys
 
 import pytest
 
-from compatapi.testing import ScriptedServer, StreamReply, chat_chunks
+from compatapi.testing import ChatScript, ScriptedServer
 from gui.playing import HERE, run
 from gui.screens import system_python
 
 ALL = pytest.mark.parametrize("toolkit", ["tk", "qt", "pyqt", "gtk", "wx"])
 WORDS = "so many words " * 300
+FLOW = ChatScript(pieces=["x"] * 9000, interval=0.003)
 
 
 def adapt(toolkit, scenario, server, environment):
@@ -23,7 +24,7 @@ def adapt(toolkit, scenario, server, environment):
 @ALL
 def test_callbacks_run_in_the_thread_of_the_window(toolkit, environment):
     """Every callback of a stream runs in the GUI's thread; the text is whole, and told in fewer pieces than came."""
-    with ScriptedServer(StreamReply(chat_chunks(WORDS))) as server:
+    with ScriptedServer(ChatScript(WORDS)) as server:
         notes = adapt(toolkit, "whole", server, environment)
     assert (WORDS, ["ChatCompletion"], [True]) == (notes["text"], notes["ends"], notes["in_main_thread"])
     assert (notes["calls"] < 300, notes["errors"], False) == (True, [], notes["cancelled"])
@@ -32,8 +33,7 @@ def test_callbacks_run_in_the_thread_of_the_window(toolkit, environment):
 @ALL
 def test_a_window_that_is_destroyed_in_mid_answer(toolkit, environment):
     """When its window is destroyed a stream ends while the program goes on: no call, thread or exception after it."""
-    flow = StreamReply(chat_chunks("x", finish_reason=None, usage=None) * 9000, interval=0.003)
-    with ScriptedServer(flow) as server:
+    with ScriptedServer(FLOW) as server:
         notes = adapt(toolkit, "destroy", server, environment)
         assert server.wait_until(lambda: server.open_connections == 0, 2.0)
     assert ([], []) == (notes["ends"], notes["errors"])
@@ -44,8 +44,7 @@ def test_a_window_that_is_destroyed_in_mid_answer(toolkit, environment):
 @pytest.mark.parametrize("toolkit", ["tk", "qt", "pyqt"])
 def test_a_program_that_quits_in_mid_answer(toolkit, environment):
     """When the main loop ends the stream ends too; nothing is called on what is left of the windows."""
-    flow = StreamReply(chat_chunks("x", finish_reason=None, usage=None) * 9000, interval=0.003)
-    with ScriptedServer(flow) as server:
+    with ScriptedServer(FLOW) as server:
         notes = adapt(toolkit, "quit", server, environment)
         assert server.wait_until(lambda: server.open_connections == 0, 2.0)
     assert (5, [], []) == (notes["calls"], notes["ends"], notes["errors"])

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from compatapi.testing import DemoServer, Reply, ScriptedServer, StreamReply, chat_chunks, error_reply
+from compatapi.testing import ChatScript, DemoServer, ErrorScript, ModelsScript, ScriptedServer
 from compatapi.testing.demo_texts import HELLO, POEM, STORY
+from compatapi.testing.faults import Cut, Stall
 from gui.playing import EXAMPLES, first_good, play
 
 BOTH = pytest.mark.parametrize("toolkit", ["tk", "qt"])
@@ -22,8 +23,7 @@ def asked(server):
 
 def scripted(script):
     """A server with one model and this answer to every question."""
-    models = Reply(body={"object": "list", "data": [{"id": "scripted", "object": "model"}]})
-    return ScriptedServer(lambda request: models if request.method == "GET" else script)
+    return ScriptedServer(lambda request: ModelsScript("scripted") if request.operation == "models" else script)
 
 
 @BOTH
@@ -79,10 +79,9 @@ def test_stop_in_mid_answer(toolkit, environment):
 @pytest.mark.parametrize("said", ["", "Hi there"])
 def test_a_server_that_stalls(toolkit, said, environment):
     """While a server is silent the window lives and says so; Stop gives the question back, or keeps the text."""
-    head = chat_chunks(said, finish_reason=None, usage=None) if said else []
 
     def measure():
-        with scripted(StreamReply(head, end="stall")) as server:
+        with scripted(ChatScript(said, fault=Stall(after=2))) as server:
             notes = play(toolkit, "stall", environment, "--base-url", server.base_url, "--model", "m")
             assert server.wait_until(lambda: server.open_connections == 0, 2.0)
         return notes
@@ -98,7 +97,7 @@ def test_a_server_that_stalls(toolkit, said, environment):
 @BOTH
 def test_a_server_that_refuses(toolkit, environment):
     """An error is shown in the window in the server's words, and the question comes back into the prompt."""
-    with scripted(error_reply(401, "Your key opens no door.", code="invalid_api_key")) as server:
+    with scripted(ErrorScript(401, "Your key opens no door.", code="invalid_api_key")) as server:
         notes = play(toolkit, "fail", environment, "--base-url", server.base_url)
     assert "Your key opens no door." in notes["text"]
     assert "Hello" == notes["prompt"].strip()
@@ -107,7 +106,7 @@ def test_a_server_that_refuses(toolkit, environment):
 @BOTH
 def test_a_server_that_breaks_off(toolkit, environment):
     """An error in mid-answer is shown below the text that came before it."""
-    with scripted(StreamReply(chat_chunks("Hi there", finish_reason=None), end="cut")) as server:
+    with scripted(ChatScript("Hi there", fault=Cut(after=2))) as server:
         notes = play(toolkit, "fail", environment, "--base-url", server.base_url)
     assert re.search(r"Hi there\n+The connection was closed", notes["text"]), notes["text"]
     assert "" == notes["prompt"].strip()

@@ -13,9 +13,9 @@ import ollama
 import openai
 import pytest
 
-from compatapi import ChatCompletionRequest, Client, Message
+from compatapi import ChatCompletionRequest, Message
 from compatapi.formats import FORMATS
-from compatapi.testing import ChatScript, ScriptedServer, StreamReply
+from compatapi.testing import ChatScript
 
 TEXT = "It is cold in Oslo, 日本 and 🎈: minus four."
 REASONING = "Look it up first. Then talk."
@@ -29,21 +29,15 @@ class _Quiet(WSGIRequestHandler):
 
 
 @pytest.fixture
-def model():
-    """A scripted model of the OpenAI form."""
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
-def front(model):
+def front(compatapi_client):
     """The URL of a server that asks the model and writes its stream in the form of the path."""
-    client = Client("openai", base_url=f"{model.url}/v1", api_key="test", max_retries=0)
 
     def app(environ, start_response):
         form = FORMATS[FORMS[environ["PATH_INFO"]]]
         asked = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-        stream = client.chat_completion_stream(ChatCompletionRequest(asked["model"], [Message.user("weather")]))
+        stream = compatapi_client.chat_completion_stream(
+            ChatCompletionRequest(asked["model"], [Message.user("weather")])
+        )
         start_response("200 OK", [("Content-Type", form.media_type)])
         return form.write(stream, errors="emit")
 
@@ -55,7 +49,6 @@ def front(model):
         finally:
             server.shutdown()
             thread.join()
-            client.close()
 
 
 ANSWERS = {
@@ -67,9 +60,9 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_anthropics_client(model, front, answer):
+def test_anthropics_client(compatapi_server, front, answer):
     """Anthropic's client sees the text, the thinking, the tools with their input, the end and the usage."""
-    model.add(ChatScript(**answer))
+    compatapi_server.add(ChatScript(**answer))
     client = anthropic.Anthropic(base_url=front, api_key="test", max_retries=0)
     ask = {"model": "m", "max_tokens": 100, "messages": [{"role": "user", "content": "weather"}]}
     with client.messages.stream(**ask) as stream:
@@ -89,9 +82,9 @@ def test_anthropics_client(model, front, answer):
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_ollamas_client(model, front, answer):
+def test_ollamas_client(compatapi_server, front, answer):
     """Ollama's client sees the text, the thinking, the tools with their arguments, the end, counts and durations."""
-    model.add(ChatScript(**answer, interval=0.002))
+    compatapi_server.add(ChatScript(**answer, interval=0.002))
     parts = list(ollama.Client(host=front).chat("m", [{"role": "user", "content": "weather"}], stream=True))
     assert answer["text"] == "".join(part.message.content or "" for part in parts)
     assert answer.get("reasoning", "") == "".join(part.message.thinking or "" for part in parts)
@@ -104,9 +97,9 @@ def test_ollamas_client(model, front, answer):
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_openais_client(model, front, answer):
+def test_openais_client(compatapi_server, front, answer):
     """OpenAI's client sees the text, the tools with their arguments, and the end."""
-    model.add(ChatScript(**answer))
+    compatapi_server.add(ChatScript(**answer))
     with openai.OpenAI(base_url=f"{front}/v1", api_key="test", max_retries=0) as client:
         chunks = list(
             client.chat.completions.create(model="m", messages=[{"role": "user", "content": "weather"}], stream=True)
@@ -123,13 +116,9 @@ def test_openais_client(model, front, answer):
     assert expected == [(name, json.loads(arguments)) for name, arguments in calls.values()]
 
 
-CUT = StreamReply([{"choices": [{"index": 0, "delta": {"content": "half an ans"}}]}], done=False)
-
-
-def test_a_cut_stream_is_seen_by_all(model, front):
+def test_a_cut_stream_is_seen_by_all(compatapi_server, front):
     """A model that breaks off is an error in each client, never an answer that looks whole."""
-    for _ in range(3):
-        model.add(CUT)
+    compatapi_server.add(*[ChatScript("half an ans", fault="no-end")] * 3)
     ask = [{"role": "user", "content": "weather"}]
     with (
         pytest.raises((anthropic.APIError, httpx.HTTPError)),

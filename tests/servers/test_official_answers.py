@@ -14,7 +14,7 @@ from google import genai
 
 from compatapi.chat_types import ChatCompletionRequest
 from compatapi.decoding import StreamDecoder
-from compatapi.testing import Reply, ScriptedServer
+from compatapi.testing import Reply
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ASK = [{"role": "user", "content": "x"}]
@@ -43,13 +43,6 @@ CASES = {
         *("tools-every-index-0", "tools-on-one-line", "tools-on-two-lines", "unknown-fields"),
     ),
 }
-
-
-@pytest.fixture
-def server():
-    """A server that gives the bytes of a fixture, whatever it is asked."""
-    with ScriptedServer() as made:
-        yield made
 
 
 def read_anthropic(url):
@@ -90,13 +83,17 @@ def read_dashscope(url, monkeypatch):
 
 
 @pytest.mark.parametrize(("dialect", "case"), [(dialect, case) for dialect in CASES for case in CASES[dialect]])
-def test_both_hear_the_same(server, monkeypatch, dialect, case):
+def test_both_hear_the_same(compatapi_server, monkeypatch, dialect, case):
     """Text, thinking and calls of tools are what the service's own client makes of the bytes."""
     [path] = (FIXTURES / dialect / case).glob("stream.*")
     kind = "text/event-stream" if path.suffix == ".sse" else "application/x-ndjson"
-    server.add(Reply(body=path.read_bytes(), headers={"Content-Type": kind}))
+    compatapi_server.add(Reply(body=path.read_bytes(), headers={"Content-Type": kind}))
     readers = {"anthropic": read_anthropic, "gemini": read_gemini, "ollama": read_ollama}
-    heard = readers[dialect](server.url) if dialect in readers else read_dashscope(server.url, monkeypatch)
+    heard = (
+        readers[dialect](compatapi_server.url)
+        if dialect in readers
+        else read_dashscope(compatapi_server.url, monkeypatch)
+    )
     decoder = StreamDecoder(dialect, ChatCompletionRequest("m", ()))
     decoder.feed(path.read_bytes())
     decoder.close()

@@ -30,7 +30,7 @@ from compatapi.chat_types import (
 )
 from compatapi.dialects import get_dialect
 from compatapi.http_types import Secret, Target
-from compatapi.testing import Reply, ScriptedServer, StreamReply
+from compatapi.testing import ChatScript
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -213,13 +213,6 @@ def test_the_judges_see_what_is_wrong(judges, dialect):
 # --- the same conversation through the service's own client -----------------------------------------------------------
 
 
-@pytest.fixture
-def server():
-    """A server that says one word."""
-    with ScriptedServer() as made:
-        yield made
-
-
 def spelled(value):
     """Names in the spelling with capitals, of which Google reads either."""
     if isinstance(value, list):
@@ -230,16 +223,14 @@ def spelled(value):
     return {first + "".join(map(str.capitalize, rest)): spelled(value[name]) for name, (first, *rest) in words.items()}
 
 
-def test_googles_client_sends_the_same(server):
+def test_googles_client_sends_the_same(compatapi_server):
     """Turns with media, thoughts, signed calls and results, and options, are what Google's client makes of them."""
-    server.add(
-        StreamReply([{"candidates": [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]}], done=False)
-    )
+    compatapi_server.add(ChatScript("x"))
     part = types.Part
     image = part.from_bytes(data=b"a", mime_type="image/png")
     call = types.FunctionCall(name="weather", args={"city": "Oslo"})
     result = part.from_function_response(name="weather", response={"result": "c"})
-    with genai.Client(api_key="k", http_options={"base_url": server.url}) as client:
+    with genai.Client(api_key="k", http_options={"base_url": compatapi_server.url}) as client:
         stream = client.models.generate_content_stream(
             model="gemini-2.5-flash",
             contents=[
@@ -263,7 +254,7 @@ def test_googles_client_sends_the_same(server):
                 automatic_function_calling={"disable": True},
             ),
         )
-        assert ["x"] == [chunk.text for chunk in stream]
+        assert "x" == "".join(chunk.text or "" for chunk in stream)
     signed = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
     made = ToolCall("c", FunctionCall("weather", '{"city":"Oslo"}'), extra=signed)
     request = ChatCompletionRequest(
@@ -282,16 +273,15 @@ def test_googles_client_sends_the_same(server):
         tools=[Tool.from_schema("weather")],
         tool_choice={"type": "function", "function": {"name": "weather"}},
     )
-    [asked] = server.requests
+    [asked] = compatapi_server.requests
     assert spelled(json.loads(asked.body)) == body_of("gemini", request)
 
 
-def test_ollamas_client_sends_the_same(server):
+def test_ollamas_client_sends_the_same(compatapi_server):
     """Turns with images, thinking, calls and results, and all options, are what Ollama's client makes of them."""
-    line = {"model": "m", "created_at": "2025-01-01T00:00:00Z", "message": {"role": "assistant", "content": "x"}}
-    server.add(Reply(body={**line, "done": True, "done_reason": "stop"}))
+    compatapi_server.add(ChatScript("x"))
     function = {"name": "weather", "description": "Weather", "parameters": CITY}
-    with ollama.Client(host=server.url) as client:
+    with ollama.Client(host=compatapi_server.url) as client:
         stream = client.chat(
             "m",
             [
@@ -308,7 +298,7 @@ def test_ollamas_client_sends_the_same(server):
             options={"temperature": 0, "num_predict": 5, "stop": ["a"]},
             keep_alive="5m",
         )  # fmt: skip
-        assert ["x"] == [part.message.content for part in stream]
+        assert "x" == "".join(part.message.content for part in stream)
     request = ChatCompletionRequest(
         "m",
         [
@@ -325,7 +315,7 @@ def test_ollamas_client_sends_the_same(server):
         stop="a",
         extra={"keep_alive": "5m"},
     )
-    [asked] = server.requests
+    [asked] = compatapi_server.requests
     theirs, ours = json.loads(asked.body), body_of("ollama", request)
     assert "" == ours["messages"][2].pop("content") == theirs["messages"][2].pop("content", "")
     assert theirs == ours
