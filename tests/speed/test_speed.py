@@ -2,7 +2,7 @@
 
 The bytes are fed by a stand-in for the transport, so that no network is in it. Noise of a busy machine only adds time.
 So of both that are compared the fastest of several rounds counts, and there are more rounds while a bound is not met.
-The figures are printed by ``PYTHONPATH=tests python tests/speed/test_speed.py``, for those who have made something faster.
+Those who have made something faster get new figures by ``PYTHONPATH=tests python tests/speed/test_speed.py``.
 """
 
 import gc
