@@ -302,6 +302,16 @@ def test_a_long_whole_answer_is_made_at_once():
             assert time.perf_counter() - began < 2.0
 
 
+def test_a_long_stream_is_made_in_a_time_that_grows_with_it():
+    """A stream of five thousand pieces takes no service a time that grows with the square of them."""
+    text = "word " * 5_000
+    for dialect in DIALECTS:
+        with ScriptedTransport(ChatScript(text)) as transport, transport.client(dialect) as client:
+            began = time.perf_counter()
+            assert text == client.chat_completion_stream(REQUEST, lambda chunk: None).text
+            assert time.perf_counter() - began < 3.0
+
+
 def test_a_script_costs_little():
     """A whole answer and a streamed one take less than a millisecond to make (the best of many; five are allowed)."""
     for dialect in DIALECTS:

@@ -62,7 +62,8 @@ class ChatScript(ChatAnswer):
         return whole.play(request)
 
     def _answer(self, request: RecordedRequest, body: Mapping[str, Any]) -> ChatScript:
-        return self if self.model else evolve(self, model=service_of(request).model(request, body))
+        # Counted once: some services say the usage with each piece.
+        return evolve(self, model=self.model or service_of(request).model(request, body), usage=self.counts())
 
     def _whole(self, request: RecordedRequest, body: Mapping[str, Any]) -> Mapping[str, Any]:
         return service_of(request).whole(self._answer(request, body).at_once(), request, body)
