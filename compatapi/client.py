@@ -9,25 +9,26 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from attrs import evolve, field, fields_dict, frozen
 
 from compatapi.call import Call, Timeouts
-from compatapi.callbacks import Callbacks, Teller, last_word
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ToolCall, Usage
-from compatapi.decoding import StreamDecoder
 from compatapi.dialects import get_dialect
 from compatapi.dialects.base import Dialect, Provider
-from compatapi.dialects.thinktags import split_completion
 from compatapi.errors import ConfigError, DecodeError, StopStream
-from compatapi.handle import StreamHandle
 from compatapi.http_types import HttpRequest, HttpResponse, HttpTransport, Limits, Secret, Target, show_url
 from compatapi.resolve import find_base_url, find_key, find_provider, from_environment
 from compatapi.retry import RetryEvent, RetryPolicy
 from compatapi.sender import Sender, read_all
 from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
 from compatapi.stats import Stats
-from compatapi.stream import ChatStream
 from compatapi.transport import Transport
 
+# What only streams need is imported where it is used: a program that asks for whole answers never loads it.
 if TYPE_CHECKING:
     from typing_extensions import TypedDict, Unpack
+
+    from compatapi.callbacks import Callbacks
+    from compatapi.decoding import StreamDecoder
+    from compatapi.handle import StreamHandle
+    from compatapi.stream import ChatStream
 
     class CallKeywords(TypedDict, total=False):
         """What a single call may do otherwise than its client."""
@@ -192,12 +193,16 @@ class Client:
         def read(response: HttpResponse, stats: Stats) -> ChatCompletion:
             # A server that streams whatever it is asked.
             if response.media_type in ("text/event-stream", "application/x-ndjson"):
+                from compatapi.stream import ChatStream
+
                 with ChatStream(response, self._decoder(request), stats=stats) as stream:
                     for _ in stream:
                         pass
                 return stream.completion
             completion = self.dialect.decode_completion(read_all(response, self.limits), request)
             if self.provider.quirks.think_tags:
+                from compatapi.dialects.thinktags import split_completion
+
                 split_completion(completion)
             return completion
 
@@ -257,6 +262,8 @@ class Client:
 
     @staticmethod
     def _tell_last(callbacks: Callbacks, outcome: ChatCompletion | BaseException) -> None:
+        from compatapi.callbacks import last_word
+
         function, argument = last_word(callbacks, outcome)
         if function is not None:
             with suppress(StopStream):  # there is nothing left to stop
@@ -285,6 +292,9 @@ class Client:
         Raises:
             ConfigError: The request cannot be sent. Everything else arrives in the handle.
         """
+        from compatapi.callbacks import Callbacks
+        from compatapi.handle import StreamHandle
+
         rest: dict[str, Any] = {**options}
         callbacks = _take_callbacks(rest, on_chunk) or Callbacks()
         _check_function("post", post)
@@ -361,6 +371,8 @@ class Client:
         )
 
     def _decoder(self, request: ChatCompletionRequest) -> StreamDecoder:
+        from compatapi.decoding import StreamDecoder
+
         quirks = self.provider.quirks
         return StreamDecoder(
             self.dialect,
@@ -403,11 +415,15 @@ class Client:
                 response, self._decoder(request), stats=stats, started=call.started, mask=self._sender.mask
             )
 
+        from compatapi.stream import ChatStream
+
         return self._run(wanted, options, read, call, on_retry)
 
     @staticmethod
     def _tell(stream: ChatStream, callbacks: Callbacks) -> ChatCompletion:
         """The callback style is the iterator, driven by a loop of ours."""
+        from compatapi.callbacks import Teller
+
         teller = Teller(callbacks)
         told = teller.told
         with stream:
@@ -493,6 +509,8 @@ def _take_callbacks(
     """Take the callbacks out of the options; ``None`` when there is none."""
     if on_chunk is None and not options:
         return None
+    from compatapi.callbacks import Callbacks
+
     given = {name: options.pop(name) for name in fields_dict(Callbacks) if name in options}
     for name, function in {**given, "on_chunk": on_chunk}.items():
         _check_function(name, function)

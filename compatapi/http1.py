@@ -115,7 +115,8 @@ class Answer:
         if len(lengths) > 1:
             raise DecodeError(f"The answer is no HTTP: it has several lengths: {', '.join(sorted(lengths))}")
         length = lengths.pop()
-        return int(length) if length.isdecimal() and length.isascii() else None
+        # Python refuses to read numbers of thousands of digits, and no body is that long.
+        return int(length) if length.isdecimal() and length.isascii() and len(length) < 20 else None
 
     @property
     def raw(self) -> Answer:
