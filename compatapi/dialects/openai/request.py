@@ -50,7 +50,7 @@ def request_body(request: ChatCompletionRequest, target: Target, stream: bool) -
     fields = RequestFields("openai", request, target)
     for at, message in enumerate(messages):
         # In a long conversation half of them are such, and there is nothing to do about them.
-        if len(message) == 2 and message.get("role") == "user" and message.get("content").__class__ is str:
+        if len(message) == 2 and message.get("role") == "user" and "content" in message:
             continue
         messages[at] = _drop_foreign(fields, f"messages[{at}]", _encode_message(message, given[at], target.quirks))
     body["messages"] = messages
