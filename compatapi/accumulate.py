@@ -187,7 +187,7 @@ class EndTracker:
 _chunk_extras = extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)
 _NO_FORM = object()
 #: Where the text of a chunk may be: how to get it from a delta, and what takes it in.
-TEXTS: dict[str, tuple[Callable[[Any], str | None], Callable[[_ChoiceSoFar], Callable[[str], object]]]] = {
+TEXTS: dict[str, tuple[Callable[[Any], str], Callable[[_ChoiceSoFar], Callable[[str], object]]]] = {
     "content": (attrgetter("content"), lambda so_far: so_far.content.append),
     "reasoning_content": (attrgetter("reasoning_content"), lambda so_far: so_far.reasoning.append),
     "tool_calls.0.function.arguments": (
@@ -211,7 +211,7 @@ class Accumulator:
         self._missing: tuple[str, ...] = ("id", "created", "model", "system_fingerprint")
         self._extras = _chunk_extras()
         self._form: object = _NO_FORM  # of the last chunk, if one more of its kind can be taken the short way
-        self._text_of: Callable[[Any], str | None] = str
+        self._text_of: Callable[[Any], str] = str
         self._take_text: Callable[[str], object] = str
         self._is_new = False  # whether something was added since the answer was built
         self._built = ChatCompletion()
@@ -221,8 +221,7 @@ class Accumulator:
         """Take the next chunk just as its decoder made it; a short way where it has nothing new but its text."""
         choices = chunk.choices
         if choices and choices[0]._extra is self._form:
-            if text := self._text_of(choices[0].delta):
-                self._take_text(text)
+            self._take_text(self._text_of(choices[0].delta))
             self._is_new = True
             if chunk.usage is not None and has_counts(chunk.usage):
                 self.usage = chunk.usage
@@ -341,7 +340,7 @@ def _text(pieces: list[str]) -> str | None:
     if count > 1:  # so that asking again and again costs no more than the pieces that are new
         # Another thread may be adding to the end meanwhile.
         pieces[:count] = ["".join(pieces[:count])]
-    return pieces[0]
+    return pieces[0] or None
 
 
 def _join_audio(pieces: list[Audio]) -> Audio | None:

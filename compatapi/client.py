@@ -17,17 +17,17 @@ from compatapi.http_types import HttpRequest, HttpResponse, HttpTransport, Limit
 from compatapi.resolve import find_base_url, find_key, find_provider, from_environment
 from compatapi.retry import RetryEvent, RetryPolicy
 from compatapi.sender import Sender, read_all
-from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
 from compatapi.stats import Stats
 from compatapi.transport import Transport
 
-# What only streams need is imported where it is used: a program that asks for whole answers never loads it.
+# What few calls need is imported where it is used: a program that asks for whole answers never loads the streams.
 if TYPE_CHECKING:
     from typing_extensions import TypedDict, Unpack
 
     from compatapi.callbacks import Callbacks
     from compatapi.decoding import StreamDecoder
     from compatapi.handle import StreamHandle
+    from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
     from compatapi.stream import ChatStream
 
     class CallKeywords(TypedDict, total=False):
@@ -349,6 +349,8 @@ class Client:
         if isinstance(model, str):
             if input is None:
                 raise ConfigError("embeddings needs an input: a text or several")
+            from compatapi.service_types import EmbeddingRequest
+
             model = EmbeddingRequest(model, input, dimensions=dimensions, encoding_format=encoding_format, user=user)
         extra = CallOptions(**options)
         wanted = self.dialect.encode_embeddings(model, self._target_for(extra))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import field, frozen
 
@@ -18,7 +18,9 @@ from compatapi.dialects.api_errors import error_from_status
 from compatapi.errors import APIStatusError, ConfigError
 from compatapi.framing import Frame, NDJSONDecoder, SSEDecoder
 from compatapi.http_types import HttpRequest, HttpResponse, Quirks, Target
-from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
+
+if TYPE_CHECKING:
+    from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
 
 __all__ = ["ChunkDecoder", "Dialect", "Provider", "held_back"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compatapi import jsontext
 from compatapi.chat_types import (
@@ -34,8 +34,10 @@ from compatapi.framing import Frame
 from compatapi.http_types import HttpRequest, HttpResponse, Target
 from compatapi.quirks import usage_from
 from compatapi.retry import parse_retry_after
-from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
 from compatapi.toolcalls import ToolCallSlots, name_of, new_call_id
+
+if TYPE_CHECKING:
+    from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
 
 __all__ = ["OpenAIDialect"]
 
@@ -124,6 +126,8 @@ class OpenAIDialect(Dialect):
         models = value.get("data", value.get("models")) if isinstance(value, dict) else value
         if not isinstance(models, list):
             raise DecodeError(f"The answer is no list of models: {cut(body, 200)!r}", data=cut(body))
+        from compatapi.service_types import Model
+
         return [from_dict(Model, model) for model in models]
 
     def encode_embeddings(self, request: EmbeddingRequest, target: Target) -> HttpRequest:
@@ -139,6 +143,8 @@ class OpenAIDialect(Dialect):
         for item in value["data"]:
             if isinstance(item, dict) and isinstance(item.get("embedding"), str):
                 item["embedding"] = _floats(item["embedding"])
+        from compatapi.service_types import EmbeddingResponse
+
         return from_dict(EmbeddingResponse, value)
 
 
