@@ -120,7 +120,8 @@ class Call:
         else:
             clock, start = self._clock, self._clock_start
             limit = getattr(self.timeouts, clock)
-        elapsed = now - start
+        # start + limit was reached, but the difference may have lost its last digit.
+        elapsed = max(now - start, limit or 0.0)
         self._stop(lambda: _timeout(clock, limit, elapsed), can_try_again=clock == "connect")
 
     # --- stopping
