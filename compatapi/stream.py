@@ -6,7 +6,6 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from itertools import chain
 from types import TracebackType
 
 from compatapi.accumulate import Accumulator
@@ -52,6 +51,7 @@ class ChatStream:
         self._answer = Accumulator() if accumulate else None
         self._body = response.body
         self._batch: Iterator[ChatCompletionChunk] = iter(())
+        self._next_batch: Iterator[ChatCompletionChunk] | None = None
         self._over = False
         self._closed = False
         self._ended = False
@@ -130,6 +130,9 @@ class ChatStream:
 
     def _pull(self) -> bool:
         """Wait for bytes that hold a chunk. False at the end."""
+        if self._next_batch is not None:
+            self._batch, self._next_batch = self._next_batch, None
+            return True
         response, decoder = self.response, self._decoder
         if self.closed:
             return False
@@ -158,7 +161,8 @@ class ChatStream:
             raise
         if self._was_closed():  # by another thread, meanwhile
             return False
-        self._batch = iter(()) if first is None else chain((first,), batch)
+        # Two batches, since a loop over a bare generator costs less than one over a chain of both.
+        self._batch, self._next_batch = iter(() if first is None else (first,)), batch
         self._count(start, first)
         if self._over:
             self._finish()
