@@ -1,157 +1,37 @@
 """Put the chunks of a stream together again.
 
-`Accumulator` takes chunks and gives the `ChatCompletion` so far, at any moment, for any number of choices. Pieces of
-text are kept in lists and joined when somebody asks, because adding to a string for each chunk is quadratic.
+`Accumulator` takes chunks and gives the `ChatCompletion` so far, at any moment, for any number of choices.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import copy
 import threading
 from collections.abc import Callable
-from operator import attrgetter
-from typing import Any
-
-from attrs import define, field
+from typing import TYPE_CHECKING, Any
 
 from compatapi.chat_types import (
-    Annotation,
-    Audio,
     ChatCompletion,
     ChatCompletionChunk,
-    Choice,
     ChunkChoice,
     Delta,
     FunctionCallDelta,
-    Logprobs,
     Message,
-    TokenLogprob,
     ToolCall,
     ToolCallDelta,
     Usage,
 )
-from compatapi.toolcalls import GrowingCall, ToolCallSlots, new_call_id
-from compatapi.wire import Extra, Extras, SharedFields, extras_of
+from compatapi.growing import ChoiceSoFar
+from compatapi.toolcalls import new_call_id
+from compatapi.wire import ChunkForm, Extra, extras_of
+
+if TYPE_CHECKING:
+    from compatapi.shortway import ShortWay
 
 __all__ = ["Accumulator", "EndTracker", "chunk_from_completion"]
 
-#: Extra fields of messages that come as lists of pieces, to be joined to what can be sent back.
-_PIECED = ("reasoning_details", "content_blocks")
-#: Texts in such pieces that grow.
-_GROWING = frozenset({"text", "summary", "data", "signature", "partial_json"})
 #: Padding against the guessing of packet sizes (OpenAI, Mistral); of no use in an answer.
 _PADDING = frozenset({"obfuscation", "p"})
-
-
-@define(eq=False)
-class _ChoiceSoFar:
-    """One choice while it grows."""
-
-    index: int
-    role: str | None = None
-    content: list[str] = field(factory=list)
-    reasoning: list[str] = field(factory=list)
-    refusal: list[str] = field(factory=list)
-    slots: ToolCallSlots = field(factory=ToolCallSlots)
-    function_call: GrowingCall | None = None
-    annotations: list[Annotation] | None = None
-    audio: list[Audio] = field(factory=list)
-    logprobs: Logprobs | None = None
-    finish_reason: str | None = None
-    raw_finish_reason: str | None = None
-    reasoning_name: str | None = None  # the wire's own name for reasoning text, where it differs
-    reasoning_said: bool = False  # whether the wire itself spoke of reasoning_content
-    pieced: dict[str, list[Any]] = field(factory=dict)
-    extras: Extras = field(factory=extras_of(ChunkChoice, Choice))
-    message_extras: Extras = field(factory=extras_of(Delta, Message, without=("reasoning", *_PIECED)))
-
-    def add(self, choice: ChunkChoice) -> None:
-        delta = choice.delta
-        raw = delta._extra
-        if delta.content:
-            self.content.append(delta.content)
-            only_text = raw.__class__ is dict and len(raw) == 1 and "content" in raw
-            if only_text and choice.finish_reason is None and choice.logprobs is None:
-                self.extras.add(choice)
-                return  # as most chunks are
-        if delta.reasoning_content:
-            self.reasoning.append(delta.reasoning_content)
-            if not self.reasoning_said:
-                self.reasoning_said = "reasoning_content" not in delta.readings
-        if raw and ("reasoning" in raw or "reasoning_details" in raw or "content_blocks" in raw):
-            self._note_pieces(delta)
-        if delta.refusal:
-            self.refusal.append(delta.refusal)
-        if delta.tool_calls:
-            self.slots.add(delta.tool_calls)
-        if self.role is None and delta.role:
-            self.role = delta.role
-        if delta.function_call is not None or delta.annotations or delta.audio is not None:
-            self._add_rare(delta)
-        if choice.finish_reason is not None and self.finish_reason is None:
-            self.finish_reason = choice.finish_reason
-            self.raw_finish_reason = choice.wire_value("finish_reason")
-        if choice.logprobs is not None:
-            self._add_logprobs(choice.logprobs)
-        self.extras.add(choice)
-        self.message_extras.add(delta)
-
-    def _note_pieces(self, delta: Delta) -> None:
-        raw = delta._extra or {}
-        if "reasoning_content" in delta.readings and isinstance(raw.get("reasoning"), str):
-            self.reasoning_name = "reasoning"
-        for name in _PIECED:
-            pieces = raw.get(name)
-            if isinstance(pieces, list):
-                # What a program has asked for it may change later; else it is ours alone.
-                mine = copy.deepcopy(pieces) if isinstance(raw, Extra) else pieces
-                _merge_pieces(self.pieced.setdefault(name, []), mine)
-
-    def _add_rare(self, delta: Delta) -> None:
-        if delta.function_call is not None:
-            self.function_call = self.function_call or GrowingCall()
-            self.function_call.add(ToolCallDelta(function=delta.function_call))
-        if delta.annotations:
-            self.annotations = [*(self.annotations or ()), *delta.annotations]
-        if delta.audio is not None:
-            self.audio.append(delta.audio)
-
-    def _add_logprobs(self, new: Logprobs) -> None:
-        old = self.logprobs = self.logprobs or Logprobs()
-        old.content = _joined(old.content, new.content)
-        old.refusal = _joined(old.refusal, new.refusal)
-
-    def build(self) -> Choice:
-        calls, extra = self.slots.calls, Extra(copy.deepcopy(self.message_extras.fields))
-        for name, pieces in self.pieced.items():
-            extra[name] = [piece.build() if isinstance(piece, _Growing) else piece for piece in pieces]
-        message = Message(
-            self.role or "assistant",
-            _text(self.content),
-            reasoning_content=_text(self.reasoning),
-            refusal=_text(self.refusal),
-            tool_calls=[calls[slot].build() for slot in sorted(calls)] or None,
-            annotations=self.annotations,
-            audio=_join_audio(self.audio),
-            function_call=self.function_call.build().function if self.function_call else None,
-            extra=extra,
-        )
-        if self.reasoning_name:  # it is written back under the name that the server uses
-            extra[self.reasoning_name] = message.reasoning_content
-        if self.reasoning_name or not self.reasoning_said:
-            extra.readings["reasoning_content"] = (message.reasoning_content, None)
-        choice = Choice(
-            self.index,
-            message,
-            self.raw_finish_reason,
-            _copy_logprobs(self.logprobs),
-            extra=Extra(copy.deepcopy(self.extras.fields)),
-        )
-        if self.raw_finish_reason != self.finish_reason:
-            choice.set_reading("finish_reason", self.finish_reason)
-        return choice
 
 
 class EndTracker:
@@ -186,15 +66,9 @@ class EndTracker:
 
 _chunk_extras = extras_of(ChatCompletionChunk, ChatCompletion, without=_PADDING)
 _NO_FORM = object()
-#: Where the text of a chunk may be: how to get it from a delta, and what takes it in.
-TEXTS: dict[str, tuple[Callable[[Any], str], Callable[[_ChoiceSoFar], Callable[[str], object]]]] = {
-    "content": (attrgetter("content"), lambda so_far: so_far.content.append),
-    "reasoning_content": (attrgetter("reasoning_content"), lambda so_far: so_far.reasoning.append),
-    "tool_calls.0.function.arguments": (
-        lambda delta: delta.tool_calls[0].function.arguments,
-        lambda so_far: so_far.slots.grower(),
-    ),
-}
+#: What looking for a short way costs, counted in chunks that were taken in whole. An answer begins with some credit and
+#: earns more with each of those, so that a stream which always changes is not slowed down by it.
+_LOOK, _CREDIT = 32, 512
 
 
 class Accumulator:
@@ -206,39 +80,72 @@ class Accumulator:
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
-        self._choices: dict[int, _ChoiceSoFar] = {}
+        self._choices: dict[int, ChoiceSoFar] = {}
         self._fields: dict[str, Any] = {}
         self._missing: tuple[str, ...] = ("id", "created", "model", "system_fingerprint")
         self._extras = _chunk_extras()
+        self._ways: dict[ChunkForm, ShortWay] = {}
+        self._hopeless: set[ChunkForm] = set()  # forms without one
+        self._credit = _CREDIT
         self._form: object = _NO_FORM  # of the last chunk, if one more of its kind can be taken the short way
         self._text_of: Callable[[Any], str] = str
         self._take_text: Callable[[str], object] = str
+        self._others: list[tuple[Callable[[Any], Any], Callable[[Any], object]]] = []
         self._is_new = False  # whether something was added since the answer was built
         self._built = ChatCompletion()
         self._building = threading.Lock()
 
     def take(self, chunk: ChatCompletionChunk) -> None:
         """Take the next chunk just as its decoder made it; a short way where it has nothing new but its text."""
-        choices = chunk.choices
-        if choices and choices[0]._extra is self._form:
-            self._take_text(self._text_of(choices[0].delta))
-            self._is_new = True
-            if chunk.usage is not None and has_counts(chunk.usage):
-                self.usage = chunk.usage
+        if chunk._form is not self._form and not self._turn_to(chunk):
             return
-        form = choices[0]._extra if choices else None
-        self.add(chunk)
-        if isinstance(form, SharedFields) and form.text:
-            self._text_of, place = TEXTS[form.text]
-            self._form, self._take_text = form, place(self._choices[choices[0].index])
+        self._take_text(self._text_of(chunk.choices[0].delta))
+        self._is_new = True
+        if self._others:
+            for get, take in self._others:
+                take(get(chunk))
+        if chunk.usage is not None and has_counts(chunk.usage):
+            self.usage = chunk.usage
 
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take the next chunk."""
+        self._ways.clear()
+        self._take_whole(chunk)
+
+    def _turn_to(self, chunk: ChatCompletionChunk) -> bool:
+        """Go over to the short way for chunks like this one; if none is known, take it in whole."""
+        form = chunk._form
+        way = self._ways.get(form) if form is not None else None
+        if way is None:
+            self._take_whole(chunk)
+            self._learn(chunk, form)
+            return False
+        self._form, self._text_of, self._take_text, self._others = form, way.text_of, way.take_text, way.others
+        return True
+
+    def _learn(self, chunk: ChatCompletionChunk, form: ChunkForm | None) -> None:
+        """Look for the short way behind a chunk that was taken in whole, which may have ended others."""
+        self._credit += 1
+        way = None
+        can_be = form is not None and form not in self._hopeless and self._credit >= _LOOK
+        if form is not None and can_be and chunk.choices[0].delta.reasoning_content != "":  # which shows too little
+            from compatapi.shortway import find_short_way  # here, since few programs read so many chunks
+
+            self._credit -= _LOOK
+            way = find_short_way(chunk, self._choices[chunk.choices[0].index], self._extras, self._missing)
+            if way is None:
+                self._hopeless.add(form)
+        if way is None or not all(way.goes_with(other) for other in self._ways.values()):
+            self._ways.clear()
+        if way is not None and form is not None:
+            self._ways[form] = way
+
+    def _take_whole(self, chunk: ChatCompletionChunk) -> None:
         self._form = _NO_FORM
         for choice in chunk.choices:
             so_far = self._choices.get(choice.index)
             if so_far is None:
-                so_far = self._choices[choice.index] = _ChoiceSoFar(choice.index)
+                so_far = self._choices[choice.index] = ChoiceSoFar(choice.index)
             so_far.add(choice)
         self._is_new = True
         usage = chunk.usage
@@ -276,96 +183,7 @@ class Accumulator:
 
 def has_counts(usage: Usage) -> bool:
     """Whether a usage counts anything; ``usage: {}`` does not (rule 14)."""
-    return any(n is not None for n in (usage.total_tokens, usage.completion_tokens, usage.prompt_tokens))
-
-
-class _Growing:
-    """One detail of reasoning, or one block of content, while it grows."""
-
-    def __init__(self) -> None:
-        self._fields: dict[str, Any] = {}
-        self._texts: dict[str, list[str]] = {}
-        self._citations: list[Any] = []
-
-    def takes(self, piece: dict[str, Any]) -> bool:
-        """Whether ``piece`` goes on with this one: same type and index, and no other id."""
-        fields = self._fields
-        if fields.get("type") != piece.get("type") or fields.get("index") != piece.get("index"):
-            return False
-        return not fields.get("id") or not piece.get("id") or bool(fields["id"] == piece["id"])
-
-    def add(self, piece: dict[str, Any]) -> None:
-        for key, value in piece.items():
-            if key in _GROWING and isinstance(value, str):
-                self._texts.setdefault(key, []).append(value)
-            if key == "citations" and isinstance(value, list):
-                self._citations += value
-            if value is not None or key not in self._fields:
-                self._fields[key] = value
-
-    def build(self) -> dict[str, Any]:
-        made = self._fields | {key: "".join(texts) for key, texts in self._texts.items()}
-        return made | ({"citations": list(self._citations)} if self._citations else {})
-
-
-def _merge_pieces(into: list[Any], pieces: list[Any]) -> None:
-    """Join the pieces of one thing, so that it can be sent back as one."""
-    for piece in pieces:
-        if not isinstance(piece, dict):
-            into.append(piece)
-            continue
-        if not into or not isinstance(into[-1], _Growing) or not into[-1].takes(piece):
-            into.append(_Growing())
-        into[-1].add(piece)
-
-
-def _joined(old: list[TokenLogprob] | None, new: list[TokenLogprob] | None) -> list[TokenLogprob] | None:
-    if old is None or new is None:
-        return old if new is None else list(new)
-    old.extend(new)
-    return old
-
-
-def _copy_logprobs(logprobs: Logprobs | None) -> Logprobs | None:
-    if logprobs is None:
-        return None
-    content, refusal = logprobs.content, logprobs.refusal
-    return Logprobs(None if content is None else list(content), None if refusal is None else list(refusal))
-
-
-def _text(pieces: list[str]) -> str | None:
-    if not pieces:
-        return None
-    count = len(pieces)
-    if count > 1:  # so that asking again and again costs no more than the pieces that are new
-        # Another thread may be adding to the end meanwhile.
-        pieces[:count] = ["".join(pieces[:count])]
-    return pieces[0] or None
-
-
-def _join_audio(pieces: list[Audio]) -> Audio | None:
-    if not pieces:
-        return None
-    extras = extras_of(Audio)()
-    for piece in pieces:
-        extras.add(piece)
-    expires = [piece.expires_at for piece in pieces if piece.expires_at is not None]
-    return Audio(
-        id=next((piece.id for piece in pieces if piece.id), None),
-        data=_join_base64([piece.data for piece in pieces if piece.data]) or None,
-        expires_at=expires[-1] if expires else None,
-        transcript="".join(piece.transcript or "" for piece in pieces) or None,
-        extra=Extra(extras.fields),
-    )
-
-
-def _join_base64(pieces: list[str]) -> str:
-    if not any("=" in piece for piece in pieces[:-1]):
-        return "".join(pieces)
-    try:  # each piece is padded for itself
-        return base64.b64encode(b"".join(base64.b64decode(piece) for piece in pieces)).decode("ascii")
-    except binascii.Error:
-        return "".join(pieces)
+    return usage.total_tokens is not None or usage.completion_tokens is not None or usage.prompt_tokens is not None
 
 
 def chunk_from_completion(completion: ChatCompletion) -> ChatCompletionChunk:

@@ -35,7 +35,7 @@ from compatapi.message_types import (
     URLCitation,
     as_content,
 )
-from compatapi.wire import WireType
+from compatapi.wire import ChunkForm, WireType
 
 __all__ = [
     "Annotation",
@@ -412,6 +412,7 @@ class ChatCompletionChunk(WireType):
     service_tier: str | None = None
     system_fingerprint: str | None = None
     moderation: dict[str, Any] | None = None
+    _form: ChunkForm | None = field(default=None, init=False)  # if it was read by one, and nobody has changed it yet
 
     @property
     def _first_delta(self) -> Delta | None:

@@ -73,6 +73,7 @@ def make_structure(cls: type, converter: Converter) -> Hook:
     if is_wire and _is_plain(cls):
         # As its __init__ would, without the call of it: a tenth of the cost of a chunk.
         source.add("self = new(cls)", "self._extra = None", *(f"self.{a.name} = v{n}" for n, a in enumerate(own)))
+        source.add(*(f"self.{a.name} = {_default(source, a)}" for a in attrs.fields(cls) if not a.init))
     else:
         arguments = [f"{a.alias}=v{n}" if a.kw_only else f"v{n}" for n, a in enumerate(own)]
         source.add(f"self = cls({', '.join(arguments)})")

@@ -91,9 +91,14 @@ class ToolCallSlots:
                 return [slot]
         return [self._add(fragment, place, len(fragments)) for place, fragment in enumerate(fragments)]
 
+    @property
+    def last(self) -> GrowingCall:
+        """The call of the last fragment."""
+        return self.calls[self._last]
+
     def grower(self) -> Callable[[str], None]:
         """What takes more arguments for the call of the last fragment: a short way for those who know that it is so."""
-        slot, take = self._last, self.calls[self._last].arguments.append
+        slot, take = self._last, self.last.arguments.append
 
         def grow(arguments: str) -> None:
             if arguments:

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from attrs import define, field, fields
 
-__all__ = ["Extra", "Extras", "SharedFields", "WireType", "extras_of", "make_copier", "wire_names"]
-
-
-T = TypeVar("T", bound="WireType")
+__all__ = ["ChunkForm", "Extra", "Extras", "WireType", "extras_of", "wire_names"]
 
 
 class Extra(dict[str, Any]):
@@ -29,18 +26,16 @@ class Extra(dict[str, Any]):
         self.readings = dict(readings) if readings else {}
 
 
-class SharedFields(dict[str, Any]):
-    """The unknown fields of many objects that were read by one form.
+@define(eq=False)
+class ChunkForm:
+    """What many chunks of one stream share: they were read by one function, and are the same but for a few values.
 
     Attributes:
-        text: The path of the one text by which the chunks of the form differ, if nothing else in them is of account.
+        varied: Where the values stand that may differ: attributes, keys and indices, with the unknown fields of an
+            object under ``_extra`` and its readings under ``_readings``.
     """
 
-    __slots__ = ("text",)
-
-    def __init__(self, items: Mapping[str, Any]) -> None:
-        super().__init__(items)
-        self.text = ""
+    varied: frozenset[tuple[Any, ...]]
 
 
 @define(eq=False, repr=False)
@@ -114,25 +109,10 @@ def wire_names(cls: type[WireType]) -> tuple[str, ...]:
     """The attributes of a class that are JSON fields, the positional ones first."""
     names = _names.get(cls)
     if names is None:
-        own = [a for a in fields(cls) if a.name != "_extra"]
+        own = [a for a in fields(cls) if not a.name.startswith("_")]
         own.sort(key=lambda a: bool(a.kw_only))
         names = _names[cls] = tuple(a.name for a in own)
     return names
-
-
-def make_copier(cls: type[T]) -> Callable[[T], T]:
-    """A function that makes a shallow copy of an object of the class; a fifth of the cost of `copy.copy`."""
-    names = ("_extra", *wire_names(cls))
-    lines = [
-        "def copy(old):",
-        "    new = make(cls)",
-        *(f"    new.{name} = old.{name}" for name in names),
-        "    return new",
-    ]
-    scope: dict[str, Any] = {"make": object.__new__, "cls": cls}
-    exec("\n".join(lines), scope)
-    made: Callable[[T], T] = scope["copy"]
-    return made
 
 
 class Extras:
@@ -161,6 +141,20 @@ class Extras:
             value = raw[name]
             if value or name not in self.fields:
                 self.fields[name] = value
+
+    def names_in(self, piece: WireType) -> tuple[str, ...]:
+        """The names of the unknown fields of a piece."""
+        return self._names_of(tuple(piece._extra)) if piece._extra else ()
+
+    def follower(self, name: str) -> Callable[[Any], None]:
+        """What takes in one field that there was before: a short way for those who know that no other has changed."""
+        fields = self.fields
+
+        def follow(value: Any) -> None:
+            if value:
+                fields[name] = value
+
+        return follow
 
     def _names_of(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         names = self._unknown.get(keys)

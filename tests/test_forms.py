@@ -105,7 +105,25 @@ KINDS = {
         text, choice={"logprobs": {"content": [{"token": text, "logprob": -len(text) / 7, "top_logprobs": []}]}}
     ),
     "token": lambda text: say(text, choice={"token_id": len(text) * 1000}, nodes=[[1.5, len(text)], {"a": text}]),
+    "flagged": lambda text: say(text, choice={"flag": True}, seed=True),
+    "not flagged": lambda text: say(text, choice={"flag": False}, seed=None),
+    "flagged by words": lambda text: say(text, choice={"flag": text}, seed=len(text)),
+    "an object of a name with dots": lambda text: {**say("x"), "a.b": {"c": text}, "delta": text},
+    "noted": lambda text: body({"content": text, "note": "", "token_id": len(text)}),
+    "noted by words": lambda text: body({"content": "x", "note": text, "token_id": None}),
+    "a name not yet said": lambda text: say(text, id="", model=None),
+    "a name said late": lambda text: say("x", id=text, model=text[:1]),
+    "sealed details": lambda text: body(
+        {"reasoning_details": [{"type": "text", "text": text, "signature": "s", "index": 0, "id": None}]}
+    ),
+    "numbered details": lambda text: body(
+        {"content": text, "reasoning_details": [{"type": "text", "text": text, "index": len(text)}]}
+    ),
+    "two details": lambda text: body({"content": "x", "reasoning_details": [{"text": text}, {"data": text}]}),
+    "cited blocks": lambda text: body({"content": text, "content_blocks": [{"text": text, "citations": [text]}]}),
+    "refusal beside": lambda text: body({"content": text, "refusal": "No"}),
     "second choice": lambda text: say(text, index=1),
+    "in the third choice": lambda text: say(text, index=2),
     "a call": lambda text: call(part(text or "f", text, index=len(text) % 2, id=f"i{text}")),
     "other arguments": lambda text: call({"index": 1, "function": {"arguments": text}}),
     "no index": lambda text: call({"function": {"arguments": text}}),
@@ -133,10 +151,25 @@ def test_few_forms_change_nothing(texts, kinds):
     both([KINDS[kinds[at % len(kinds)]](text) for at, text in enumerate(texts)])
 
 
+@given(st.data(), st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=5))
+def test_forms_that_take_turns_change_nothing(data, kinds):
+    """Nor do they where chunks of a few kinds come in any order, some of them empty."""
+    words = st.sampled_from(["", "a", "bc", '"', "é", "0"])
+    pieces = data.draw(st.lists(st.tuples(st.sampled_from(kinds), words), min_size=4, max_size=40))
+    both([KINDS[kind](text) for kind, text in pieces])
+
+
+def test_an_empty_piece_shows_nothing_of_those_behind_it():
+    """That there was reasoning is known when it says something."""
+    both([body({"reasoning_content": text}) for text in ("", "", "", "so", "", "on")])
+
+
+NEVER_SERVED = ("error", "end", "a call", "two choices", "no index", "named arguments", "role", "minimax")
+NEVER_SERVED += ("numbered details",)  # each number is a form of its own
 SERVED = {
     name: ["Hello", " wor", "ld\n", ', "quoted"', " \\ ", "é", "tab\t", "\u3000", "'", "😀"]
     for name in sorted(KINDS)
-    if name not in ("error", "end", "a call", "two choices", "no index", "named arguments", "role", "minimax")
+    if name not in NEVER_SERVED
 }
 
 
@@ -151,6 +184,29 @@ def test_a_damaged_chunk_is_read_alike(texts, kind, wrong, start):
     good = [json.dumps(KINDS[kind](text), ensure_ascii=False) for text in ["one", "other", *texts]]
     for at in range(start, len(good[-1]), 23):
         both([*good[:-1], good[-1][:at] + wrong + good[-1][at + 1 :]])
+
+
+#: Chunks of which the answer takes in more than texts that grow and last values.
+TAKEN_WHOLE = ("logprobs", "tier", "numbered details", "two details", "cited blocks")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SERVED if kind not in TAKEN_WHOLE])
+def test_the_answer_takes_in_what_differs_only(kind, monkeypatch):
+    """Of chunks of one form the answer takes in but the first one whole; also where two forms take turns."""
+    whole = []
+    real = Accumulator._take_whole
+    monkeypatch.setattr(Accumulator, "_take_whole", lambda self, chunk: whole.append(chunk) or real(self, chunk))
+    first = [call(part("f", "", index=0, id="c")), call(part("g", "", index=1, id="d"))]
+    for kinds in ([kind], [kind, "in the third choice"]):
+        whole.clear()
+        values = [*first, *(KINDS[each](text) for text in SERVED[kind] for each in kinds)]
+        decoder, answer = OpenAIChunkDecoder(), Accumulator()
+        for payload in (json.dumps(value, ensure_ascii=False) for value in values):
+            known = decoder.known(payload)
+            for chunk in decoder.decode(Frame(payload)) if known is None else [known]:
+                answer.take(chunk)
+        # Two of each kind were learnt from, and the first that was read by its form was taken in whole.
+        assert len(first) + 3 * len({*kinds}) == len(whole)
 
 
 @pytest.mark.parametrize("kind", SERVED)

@@ -18,9 +18,9 @@ STOREYS = (
     ("message_types",),
     ("chat_types",),
     ("service_types", "quirks", "toolcalls", "call", "retry"),
-    ("shapes",),
-    ("hooks", "accumulate"),
-    ("convert",),
+    ("shapes", "growing"),
+    ("hooks", "shortway"),
+    ("convert", "accumulate"),
     ("dialects.thinking", "dialects.addressing", "dialects.api_errors", "dialects.native"),
     ("dialects.fields", "dialects.base"),
     ("dialects.*",),  # each of the wire formats

@@ -26,7 +26,7 @@ WIRE_CLASSES = sorted(_classes(), key=lambda cls: cls.__name__)
 def json_fields(cls: type) -> dict[str, Any]:
     """The attributes of a class that stand on the wire, by name."""
     attrs.resolve_types(cls)
-    return {a.name: a for a in attrs.fields(cls) if a.name != "_extra"}
+    return {a.name: a for a in attrs.fields(cls) if not a.name.startswith("_")}
 
 
 def full_json(cls: type) -> dict[str, Any]:

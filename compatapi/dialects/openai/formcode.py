@@ -16,12 +16,14 @@ from attrs import field, frozen
 
 from compatapi import jsontext
 from compatapi.errors import DecodeError
-from compatapi.wire import Extra, SharedFields, WireType, wire_names
+from compatapi.wire import ChunkForm, Extra, WireType, wire_names
 
 __all__ = ["NotToBeLearnt", "Probe", "ReaderDraft"]
 
 _MARK = "a probe \u00e9 "
 _WHOLE = re.compile(r"-?\d+")
+
+Path = tuple[Any, ...]
 
 
 class NotToBeLearnt(Exception):
@@ -94,8 +96,7 @@ class ReaderDraft:
         may_be_empty: The names of holes in which an empty string may stand.
 
     Attributes:
-        landed: The paths at which each hole was found, with dots.
-        shared: The unknown fields of the first choice, where all objects share them.
+        landed: The paths at which each hole was found (see `ChunkForm.varied`).
 
     Raises:
         NotToBeLearnt: Something in it cannot be made in this way.
@@ -106,17 +107,18 @@ class ReaderDraft:
         thing: WireType,
         fixed: Sequence[str],
         probes: Sequence[Probe],
-        told: str,
+        told: Path,
         may_be_empty: Collection[str],
     ) -> None:
         self._lines: list[str] = []
         self._constants: list[Any] = []
         self._probes = {(probe.value.__class__, probe.value): probe for probe in probes}
         self._told = told
-        self.shared: SharedFields | None = None
-        self.landed: dict[str, set[str]] = {probe.name: set() for probe in probes}
+        self.landed: dict[str, set[Path]] = {probe.name: set() for probe in probes}
         self._match(fixed, probes, may_be_empty)
-        self._add(f"return {self._build(thing, '')}")
+        made = self._build(thing, ())
+        form = ChunkForm(frozenset().union(*self.landed.values()))
+        self._add(f"{made}._form = {self._constant(form)}", f"return {made}")
         if not all(self.landed.values()):  # the objects do not show what it means
             raise NotToBeLearnt
 
@@ -175,7 +177,7 @@ class ReaderDraft:
             if not last:
                 self._add(f"at = end + {self._constant(len(parts[number + 1]))}")
 
-    def _build(self, thing: Any, path: str) -> str:
+    def _build(self, thing: Any, path: Path) -> str:
         """The expression for a thing; what it needs is written before."""
         if thing.__class__ in (str, int, float):
             return self._build_leaf(thing, path)
@@ -184,59 +186,55 @@ class ReaderDraft:
         if isinstance(thing, WireType):
             return self._build_object(thing, path)
         if thing.__class__ in (list, tuple):
-            items = "".join(f"{self._build(item, f'{path}.{at}')}, " for at, item in enumerate(thing))
+            items = "".join(f"{self._build(item, (*path, at))}, " for at, item in enumerate(thing))
             return f"[{items}]" if thing.__class__ is list else f"({items})"
         if thing.__class__ is dict:
-            pairs = (f"{self._constant(key)}: {self._build(value, f'{path}.{key}')}" for key, value in thing.items())
+            pairs = (f"{self._constant(key)}: {self._build(value, (*path, key))}" for key, value in thing.items())
             return f"{{{', '.join(pairs)}}}"
         raise NotToBeLearnt
 
-    def _build_leaf(self, thing: Any, path: str) -> str:
+    def _build_leaf(self, thing: Any, path: Path) -> str:
         probe = self._probes.get((thing.__class__, thing))
         if probe is None:
             if isinstance(thing, str) and _MARK in thing:
                 raise NotToBeLearnt  # made of a hole and something else
             return self._constant(thing)
-        self.landed[probe.name].add(path.removeprefix("."))
+        self.landed[probe.name].add(path)
         return probe.name
 
-    def _build_object(self, thing: WireType, path: str) -> str:
+    def _build_object(self, thing: WireType, path: Path) -> str:
         cls = type(thing)
         if cls.__setattr__ is not object.__setattr__:
             raise NotToBeLearnt
         name = f"o{len(self._lines)}"
         self._add(f"{name} = new({self._constant(cls)})")
         for attribute in wire_names(cls):
-            value = self._build(getattr(thing, attribute), f"{path}.{attribute}")
+            value = self._build(getattr(thing, attribute), (*path, attribute))
             self._add(f"{name}.{attribute} = {value}")
-            if f"{path}.{attribute}" == f".{self._told}" and value.startswith("h"):
+            if (*path, attribute) == self._told and value.startswith("h"):
                 self._add(f"tell({value})")
-        self._add(f"{name}._extra = {self._build_extra(thing, path + '._extra')}")
+        self._add(f"{name}._extra = {self._build_extra(thing, path)}")
         return name
 
-    def _build_extra(self, thing: WireType, path: str) -> str:
+    def _build_extra(self, thing: WireType, path: Path) -> str:
         extra = thing._extra
         if extra is None:
             return "None"
         if isinstance(extra, Extra):
             name = f"o{len(self._lines)}"
-            self._add(
-                f"{name} = new_dict(Extra)", f"{name}.readings = {self._build(extra.readings, path + '.readings')}"
-            )
+            self._add(f"{name} = new_dict(Extra)")
+            self._add(f"{name}.readings = {self._build(extra.readings, (*path, '_readings'))}")
             for key, value in extra.items():
-                self._add(f"{name}[{self._constant(key)}] = {self._build(value, f'{path}.{key}')}")
+                self._add(f"{name}[{self._constant(key)}] = {self._build(value, (*path, '_extra', key))}")
             return name
         known = wire_names(type(thing))
         unknown = {key: value for key, value in extra.items() if key not in known}
         before, constants = sum(map(len, self.landed.values())), len(self._constants)
-        written = self._build(unknown, path)
+        written = self._build(unknown, (*path, "_extra"))
         if before < sum(map(len, self.landed.values())):
             return written
         del self._constants[constants:]
-        shared = SharedFields(unknown)  # a program that asks for them gets copies
-        if path == ".choices.0._extra":
-            self.shared = shared
-        return self._constant(shared)
+        return self._constant(unknown)  # the same for all: a program that asks for them gets copies
 
 
 @lru_cache(maxsize=256)

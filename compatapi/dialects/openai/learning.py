@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from compatapi import jsontext
-from compatapi.accumulate import TEXTS
 from compatapi.chat_types import ChatCompletionChunk
 from compatapi.dialects.openai.formcode import NotToBeLearnt, Probe, ReaderDraft
 from compatapi.errors import DecodeError
@@ -22,18 +21,11 @@ __all__ = ["key_of", "likely_holes", "make_reader", "tokens_of"]
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[^"\d-]+')
 #: Values on which the reading of a chunk, or of those behind it, depends: they are never holes.
 _FIXED = frozenset({'"index"', '"finish_reason"', '"role"', '"type"', '"name"', '"object"'})
-_DELTA, _ARGUMENTS = "choices.0.delta.", "tool_calls.0.function.arguments"
+_ARGUMENTS = ("choices", 0, "delta", "tool_calls", 0, "function", "arguments")
 #: Values that are guessed to be holes where two chunks of a shape do not differ at all.
 _GUESSED = frozenset({'"content"', '"reasoning_content"', '"reasoning"', '"arguments"'})
-#: Where else a hole may be without the answer so far taking in more than the text and the usage.
-_OF_NO_ACCOUNT = re.compile(
-    r"id|created|usage\..*|_extra\.(obfuscation|p)|choices\.0\.delta\._extra\.(reasoning|readings\..*)"
-)
 #: A function is written for no more than this: compiling it would take longer than reading many chunks in full.
 _MOST_TOKENS, _MOST_HOLES = 1000, 24
-#: Lists of pieces in a delta, each of which is taken in.
-_PIECED = ("reasoning_details", "content_blocks")
-
 Structure = Callable[[Any, Any], ChatCompletionChunk]
 
 
@@ -101,7 +93,7 @@ def _proved(
     edges = [0, *(edge for at in holes for edge in (at, at + 1)), len(tokens)]
     fixed = ["".join(tokens[start:end]) for start, end in zip(edges[::2], edges[1::2], strict=True)]
     first, last = map("".join, examples)
-    told = _DELTA + _ARGUMENTS if chunk.choices[0].delta.tool_calls else ""
+    told = _ARGUMENTS if chunk.choices[0].delta.tool_calls else ()
 
     def read(text: str) -> ChatCompletionChunk:
         try:
@@ -128,22 +120,7 @@ def _proved(
         # All but the probe may also be left to the full reading.
         if not _is_same(found, thing) and (found is not None or thing is probed):
             raise NotToBeLearnt
-    _mark(draft, chunk)
     return draft.make(grower())
-
-
-def _mark(draft: ReaderDraft, chunk: ChatCompletionChunk) -> None:
-    """Tell the answer so far how little there is to take in, where nothing but the text counts."""
-    choice, delta = chunk.choices[0], chunk.choices[0].delta
-    landed = {path for paths in draft.landed.values() for path in paths}
-    texts = [path for path in TEXTS if _DELTA + path in landed]
-    rest = [path for path in landed if path.removeprefix(_DELTA) not in texts and not _OF_NO_ACCOUNT.fullmatch(path)]
-    takes_more = delta.refusal or any(name in (delta._extra or ()) for name in _PIECED)
-    if choice.logprobs is not None and (choice.logprobs.content or choice.logprobs.refusal):
-        takes_more = True
-    said = [bool(delta.content), bool(delta.reasoning_content), bool(delta.tool_calls)]
-    if draft.shared is not None and len(texts) == 1 and not rest and not takes_more and sum(said) < 2:
-        draft.shared.text = texts[0]
 
 
 def _is_same(one: Any, other: Any) -> bool:
