@@ -7,7 +7,8 @@ is an error that carries what was received.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from operator import length_hint
 
 from compatapi.accumulate import Accumulator, EndTracker, chunk_from_completion
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
@@ -170,7 +171,7 @@ class StreamDecoder:
             self._error = fill(error, {"completion": self.completion})
         raise self._error
 
-    def _events_of(self, data: bytes) -> Iterable[str | Frame]:
+    def _events_of(self, data: bytes) -> Sequence[str | Frame]:
         """The events that the next bytes complete."""
         if self._head is not None:
             data = self._look_at_head(data)
@@ -182,10 +183,11 @@ class StreamDecoder:
             self._start += data[:1000]
         return self._framing.take(data)
 
-    def _decode(self, events: Iterable[str | Frame], is_tail: bool = False) -> Iterator[ChatCompletionChunk]:
-        decoder, known, watch, answer, count = self._decoder, self._known, self._end.add, self._answer, self.events
+    def _decode(self, events: Sequence[str | Frame], is_tail: bool = False) -> Iterator[ChatCompletionChunk]:
+        decoder, known, watch, answer = self._decoder, self._known, self._end.add, self._answer
+        waiting, count = iter(events), self.events + len(events)
         try:
-            for count, event in enumerate(events, count + 1):  # noqa: B020 - the number of the last one
+            for event in waiting:
                 if isinstance(event, str):
                     made = known(event)
                     if made is not None:  # nothing of its kind is new to the rule of the end
@@ -194,7 +196,7 @@ class StreamDecoder:
                         yield made
                         continue
                     event = Frame(event)
-                self.events = count
+                self.events = count - length_hint(waiting)
                 for chunk in decoder.decode(event):
                     watch(chunk)
                     if answer is not None:
@@ -209,7 +211,7 @@ class StreamDecoder:
                 raise
             yield from self._fail(error)
         finally:
-            self.events = count
+            self.events = count - length_hint(waiting)
 
     def _look_at_head(self, data: bytes) -> bytes:
         """Tell by its first character whether the body is a stream (rule 42); the media type often lies."""

@@ -112,6 +112,7 @@ class ReaderDraft:
     ) -> None:
         self._lines: list[str] = []
         self._constants: list[Any] = []
+        self._remembered: list[str] = []  # between two calls of the function
         self._probes = {(probe.value.__class__, probe.value): probe for probe in probes}
         self._told = told
         self.landed: dict[str, set[Path]] = {probe.name: set() for probe in probes}
@@ -125,7 +126,8 @@ class ReaderDraft:
     def make(self, tell: Callable[[str], object]) -> Callable[[str], Any]:
         """The function: a text in, the object or ``None`` out."""
         names = ", ".join(f"c{number}" for number in range(len(self._constants)))
-        head = f"def make(new, new_dict, Extra, string, number, tell, {names}):\n  def read(data):\n    "
+        head = f"def make(new, new_dict, Extra, string, number, tell, {names}):\n  "
+        head += "".join(f"{name} = " for name in self._remembered) + "None\n  def read(data):\n    "
         made: Callable[[str], Any] = _compiled(head + "\n    ".join(self._lines) + "\n  return read\n")(
             object.__new__, dict.__new__, Extra, read_string, read_number, tell, *self._constants
         )
@@ -168,12 +170,18 @@ class ReaderDraft:
                     f"if {name} is None: return None" if name in may_be_empty else f"if not {name}: return None",
                 )
             else:
+                # Many a number, a time in seconds for one, is that of the chunk before.
                 plain = f"{name}.isdigit() and {name}.isascii() and {name}[0] != '0' and len({name}) < 19"
                 kind = self._constant(probe.value.__class__)
                 self._add(
-                    f"{name} = int({name}) if {kind} is int and {plain} else number({name}, {kind})",
+                    f"nonlocal text{number}, value{number}",
+                    f"if {name} != text{number}:",
+                    f"  text{number} = {name}",
+                    f"  value{number} = int({name}) if {kind} is int and {plain} else number({name}, {kind})",
+                    f"{name} = value{number}",
                     f"if not {name}: return None",
                 )
+                self._remembered += [f"text{number}", f"value{number}"]
             if not last:
                 self._add(f"at = end + {self._constant(len(parts[number + 1]))}")
 

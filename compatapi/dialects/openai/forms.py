@@ -10,6 +10,7 @@ does not fit, down to one byte, is left to be read in full: a form is never anot
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from compatapi.chat_types import ChatCompletionChunk
@@ -114,8 +115,8 @@ class Forms:
         shape.holes |= differing
         self._drop(shape)
         holes = sorted(shape.holes)
-        shape.read = learning.make_reader([shape.tokens, tokens], holes, chunk, self._structure, grower)
-        if shape.read is not None:
+        with suppress(learning.NotToBeLearnt):
+            shape.read = learning.make_reader([shape.tokens, tokens], holes, chunk, self._structure, grower)
             self._put_first(shape.read)
 
     def forget(self, *, only_calls: bool = False) -> None:

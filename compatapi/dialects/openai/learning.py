@@ -16,7 +16,7 @@ from compatapi.dialects.openai.formcode import NotToBeLearnt, Probe, ReaderDraft
 from compatapi.errors import DecodeError
 from compatapi.wire import Extra, WireType, wire_names
 
-__all__ = ["key_of", "likely_holes", "make_reader", "tokens_of"]
+__all__ = ["NotToBeLearnt", "key_of", "likely_holes", "make_reader", "tokens_of"]
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[^"\d-]+')
 #: Values on which the reading of a chunk, or of those behind it, depends: they are never holes.
@@ -63,8 +63,8 @@ def make_reader(
     chunk: ChatCompletionChunk,
     structure: Structure,
     grower: Callable[[], Callable[[str], object]],
-) -> Callable[[str], Any] | None:
-    """The function that reads the chunks of a shape, proved; ``None`` if it cannot be had.
+) -> Callable[[str], Any]:
+    """The function that reads the chunks of a shape, proved.
 
     Args:
         examples: The tokens of chunks of the shape.
@@ -72,22 +72,12 @@ def make_reader(
         chunk: What the last example was read as.
         structure: Reads a decoded chunk in full.
         grower: Gives what has to be told each piece of arguments.
+
+    Raises:
+        NotToBeLearnt: It cannot be had.
     """
     if len(holes) > _MOST_HOLES:
-        return None
-    try:
-        return _proved(examples, holes, chunk, structure, grower)
-    except NotToBeLearnt:
-        return None
-
-
-def _proved(
-    examples: Sequence[list[str]],
-    holes: Sequence[int],
-    chunk: ChatCompletionChunk,
-    structure: Structure,
-    grower: Callable[[], Callable[[str], object]],
-) -> Callable[[str], Any]:
+        raise NotToBeLearnt
     tokens = examples[0]
     probes = [Probe(tokens[at], number) for number, at in enumerate(holes)]
     edges = [0, *(edge for at in holes for edge in (at, at + 1)), len(tokens)]
@@ -130,14 +120,13 @@ def _is_same(one: Any, other: Any) -> bool:
     if one.__class__ is not other.__class__:
         return False
     if isinstance(one, WireType):
-        names = wire_names(type(one))
-        return (
-            all(_is_same(getattr(one, name), getattr(other, name)) for name in names)
-            and one.readings == other.readings
-            and _is_same(_unknown(one), _unknown(other))
-        )
+        for name in wire_names(type(one)):
+            mine, its = getattr(one, name), getattr(other, name)
+            if mine is not its and not _is_same(mine, its):  # most are None in both
+                return False
+        return one.readings == other.readings and _is_same(_unknown(one), _unknown(other))
     if one.__class__ is dict:
-        return one.keys() == other.keys() and all(_is_same(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(map(_is_same, one.values(), map(other.__getitem__, one)))
     if one.__class__ in (list, tuple):
         return len(one) == len(other) and all(map(_is_same, one, other))
     return bool(one == other)
@@ -145,5 +134,7 @@ def _is_same(one: Any, other: Any) -> bool:
 
 def _unknown(thing: WireType) -> dict[str, Any]:
     extra = thing._extra or {}
-    known = () if isinstance(extra, Extra) or not thing._is_short_lived else wire_names(type(thing))
+    if isinstance(extra, Extra) or not thing._is_short_lived:
+        return dict(extra)
+    known = wire_names(type(thing))
     return {name: value for name, value in extra.items() if name not in known}
