@@ -223,7 +223,9 @@ def make_unstructure(cls: type, converter: Converter) -> Callable[[Any], dict[st
     for name in wire_names(cls) if is_wire else by_name:
         value = _writing(source, by_name[name].type, converter)
         # Nothing but None is left out: an explicit default is information.
-        source.add(f"v = self.{name}", "if v is not None:", f"    out[{name!r}] = {value}")
+        value = f"self.{name}" if value == "v" else value
+        bind = [] if value == f"self.{name}" else [f"    v = self.{name}"]
+        source.add(f"if self.{name} is not None:", *bind, f"    out[{name!r}] = {value}")
     if is_wire:
         write, own = source.bind("write_extra", _write_extra), source.bind("converter", converter)
         source.add(f"if self._extra is not None: {write}(self, out, {own})")

@@ -102,8 +102,13 @@ def trimmed(body: bytes) -> bytes:
     return body.strip().removeprefix(b"\xef\xbb\xbf")
 
 
-def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
-    """Encode a value as compact JSON in UTF-8; ``default`` turns objects of other classes into JSON values.
+def dumps(value: Any, default: Callable[[Any], Any] | None = None, *, numbers: Any = ...) -> bytes:
+    """Encode a value as compact JSON in UTF-8.
+
+    Args:
+        value: What to encode.
+        default: Turns objects of other classes into JSON values.
+        numbers: All parts of the value that may hold numbers, where the caller knows; left out, the whole of it.
 
     Raises:
         ConfigError: A value in it has no JSON form.
@@ -111,7 +116,9 @@ def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
     try:
         out = _fast_dumps(value, default)
         # orjson writes NaN and infinity as null. To look for that in a long text would take longer than to write it.
-        is_sure = out is not None and ((len(out) < _LONG_OUT and b"null" not in out) or _is_finite(value))
+        is_sure = out is not None and (
+            (len(out) < _LONG_OUT and b"null" not in out) or _is_finite(value if numbers is ... else numbers)
+        )
         return out if is_sure else _dumps(value, default)  # type: ignore[return-value]
     except UnicodeEncodeError as error:
         raise ConfigError(

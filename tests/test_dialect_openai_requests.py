@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import struct
 
 import pytest
@@ -51,6 +52,31 @@ def test_a_blocking_request_never_streams():
     """Without a stream nothing about streams is sent unless the request says it."""
     assert "stream_options" not in sent(include_usage=True)
     assert sent(ChatCompletionRequest("m", HELLO, stream=False), include_usage=True)["stream"] is False
+
+
+LONG = [Message.user("word " * 10_000)]
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+@pytest.mark.parametrize(
+    "request_with",
+    [
+        lambda odd: ChatCompletionRequest("m", LONG, temperature=odd),
+        lambda odd: ChatCompletionRequest("m", LONG, extra={"a": [odd]}),
+        lambda odd: ChatCompletionRequest("m", LONG, extra={"messages": [{"role": "user", "content": odd}]}),
+        lambda odd: ChatCompletionRequest("m", [*LONG, {"role": "user", "content": odd}]),
+        lambda odd: ChatCompletionRequest("m", [*LONG, {"role": "user", "content": [{"type": "text", "text": odd}]}]),
+        lambda odd: ChatCompletionRequest("m", [*LONG, {"role": "user", "content": "x", "weight": odd}]),
+        lambda odd: ChatCompletionRequest("m", [*LONG, {"role": "assistant", "content": odd}]),
+        lambda odd: ChatCompletionRequest("m", [*LONG, Message("assistant", "x", extra={"score": odd})]),
+    ],
+)
+def test_no_number_that_json_does_not_have(request_with, odd):
+    """A number that JSON does not have is refused wherever it stands, also beside messages of texts alone."""
+    with pytest.raises(ConfigError, match="JSON"):
+        sent(request_with(odd))
+    with pytest.raises(ConfigError, match="JSON"):
+        sent(ChatCompletionRequest("m", LONG), body={"a": {"b": odd}})
 
 
 @pytest.mark.parametrize(

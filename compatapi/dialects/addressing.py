@@ -19,19 +19,26 @@ def get_request(target: Target, url: str, auth: str = "bearer") -> HttpRequest:
 
 
 def post_request(
-    target: Target, url: str, body: dict[str, Any], *, accept: str = "application/json", auth: str = "bearer"
+    target: Target,
+    url: str,
+    body: dict[str, Any],
+    *,
+    accept: str = "application/json",
+    auth: str = "bearer",
+    numbers: Any = ...,
 ) -> HttpRequest:
-    """A POST of a JSON body. Any other ``accept`` than JSON asks for a stream."""
+    """A POST of a JSON body. Any other ``accept`` than JSON asks for a stream; ``numbers`` as in `jsontext.dumps`."""
     headers = {"Content-Type": "application/json", "Accept": accept, **_headers(target, auth)}
-    return HttpRequest("POST", url, headers, encode_body(target, body), stream=accept != "application/json")
+    return HttpRequest("POST", url, headers, encode_body(target, body, numbers), stream=accept != "application/json")
 
 
-def encode_body(target: Target, body: dict[str, Any]) -> bytes:
+def encode_body(target: Target, body: dict[str, Any], numbers: Any = ...) -> bytes:
     """The JSON bytes of a body, with the fields that the call itself sets or removes."""
     merged = {**body, **target.body}
     return jsontext.dumps(
         {name: value for name, value in merged.items() if value is not None or name not in target.body},
         converter.unstructure,
+        numbers=numbers if numbers is ... else (numbers, dict(target.body)),
     )
 
 

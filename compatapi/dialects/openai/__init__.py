@@ -88,10 +88,10 @@ class OpenAIDialect(Dialect):
     name = "openai"
 
     def encode_request(self, request: ChatCompletionRequest, target: Target, stream: bool) -> HttpRequest:
-        body = request_body(request, target, stream)
+        body, numbers = request_body(request, target, stream)
         accept = "text/event-stream" if stream else "application/json"
         url = join_url(target, target.quirks.chat_path or "/chat/completions", request.model)
-        return post_request(target, url, body, accept=accept)
+        return post_request(target, url, body, accept=accept, numbers=numbers)
 
     def decode_completion(self, body: bytes, request: ChatCompletionRequest | None = None) -> ChatCompletion:
         value = _decode_body(body)

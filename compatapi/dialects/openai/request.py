@@ -29,8 +29,10 @@ __all__ = ["request_body"]
 _OF_CALLS = ("caller", "toolset_name")
 
 
-def request_body(request: ChatCompletionRequest, target: Target, stream: bool) -> dict[str, Any]:
-    """The JSON body.
+def request_body(
+    request: ChatCompletionRequest, target: Target, stream: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The JSON body, and those parts of it that may hold numbers.
 
     Raises:
         ConfigError: The host has no word for what the request says of reasoning, or a message holds what only another
@@ -48,13 +50,17 @@ def request_body(request: ChatCompletionRequest, target: Target, stream: bool) -
         given = request.extra["messages"]
         messages = [to_dict(message) for message in given]
     fields = RequestFields("openai", request, target)
+    numbers = [{name: value for name, value in body.items() if name != "messages"}]
     for at, message in enumerate(messages):
-        # In a long conversation half of them are such, and there is nothing to do about them.
-        if len(message) == 2 and message.get("role") == "user" and "content" in message:
+        if len(message) == 2 and "role" in message and message["role"] == "user" and "content" in message:
+            # In a long conversation half of them are such, and there is nothing to do about them.
+            if message["content"].__class__ is not str:
+                numbers.append(message)
             continue
         messages[at] = _drop_foreign(fields, f"messages[{at}]", _encode_message(message, given[at], target.quirks))
+        numbers.append(messages[at])
     body["messages"] = messages
-    return body
+    return body, numbers
 
 
 def _rename(body: dict[str, Any], target: Target) -> None:
