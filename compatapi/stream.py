@@ -176,14 +176,8 @@ class ChatStream:
             self._over = True
             return iter(decoder.close())
         stats.bytes += len(data)
-        if stats.first_text is not None:
-            return decoder.iterate(data)
-        # All at once, to know when the first text was there.
-        chunks = decoder.feed(data)
-        self._over = decoder.done
-        if any(chunk.text or chunk.reasoning for chunk in chunks):
-            stats.first_text = time.monotonic() - self._started
-        return iter(chunks)
+        batch = decoder.iterate(data)
+        return batch if stats.first_text is not None else _watch(batch, stats, time.monotonic() - self._started)
 
     def _count(self, start: float, first: ChatCompletionChunk | None = None) -> None:
         stats, now = self.stats, time.monotonic()
@@ -218,6 +212,15 @@ class ChatStream:
     def _log_end(self, how: str) -> None:
         stats, seconds = self.stats, time.monotonic() - self._started
         stats.events, stats.keep_alives = self._decoder.events, self._decoder.keep_alives
-        _log.debug(
-            "stream %s, request id %s, %d events after %.2f s", how, self.response.request_id, stats.events, seconds
-        )
+        if _log.isEnabledFor(logging.DEBUG):  # to find the request id takes longer than a chunk
+            name = self.response.request_id
+            _log.debug("stream %s, request id %s, %d events after %.2f s", how, name, stats.events, seconds)
+
+
+# A function of no stream, or a stream would hold itself, and one that is merely dropped would stay.
+def _watch(batch: Iterator[ChatCompletionChunk], stats: Stats, arrived: float) -> Iterator[ChatCompletionChunk]:
+    """The same chunks, which are looked at for the first text."""
+    for chunk in batch:
+        if stats.first_text is None and (chunk.text or chunk.reasoning):
+            stats.first_text = arrived
+        yield chunk

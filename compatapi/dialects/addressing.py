@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -55,15 +56,23 @@ def join_url(
     the two unless the base names it already, and a base that names a deployment (Azure) is taken at its word, but for
     what is of no model (``None``).
     """
-    base = urlsplit(target.base_url)
-    start = _with_root(base.path.rstrip("/"), target.quirks.root or root)
+    start, own = _joined(target.base_url, target.quirks.root or root, path, model)
+    added = {**query, **target.query}
+    whole = "&".join(filter(None, (own, urlencode(added) if added else "")))
+    return f"{start}?{whole}" if whole else start
+
+
+@lru_cache(maxsize=256)  # a program calls few addresses, and each often
+def _joined(base_url: str, root: str, path: str, model: str | None) -> tuple[str, str]:
+    """The base URL with the path, without its query; and the query."""
+    base = urlsplit(base_url)
+    start = _with_root(base.path.rstrip("/"), root)
     if "{model}" in path:
         before, _, after = path.partition("{model}")
         path = after if before in f"{start}/" else before + quote(model or "", safe="") + after
     elif model is None:
         start = start.partition("/deployments/")[0]
-    whole = "&".join(filter(None, (base.query, urlencode({**query, **target.query}))))
-    return urlunsplit((base.scheme, base.netloc, start + path, whole, ""))
+    return urlunsplit((base.scheme, base.netloc, start + path, "", "")), base.query
 
 
 def _with_root(start: str, root: str) -> str:
