@@ -65,6 +65,7 @@ class Forms:
         self._others: list[Reader] = []
         self._credit = _CREDIT
         self._waiting = _SHORT
+        self._names: set[str] = set()  # of the values that differed so far
 
     def read(self, data: str) -> ChatCompletionChunk | None:
         """The chunk that ``data`` is; ``None`` when it has to be read in full."""
@@ -107,12 +108,13 @@ class Forms:
                 self._shapes[key] = _Shape(tokens, is_call=bool(chunk.choices[0].delta.tool_calls))
             return
         differing = {at for at, token in enumerate(tokens) if token != shape.tokens[at]}
-        if not differing and not shape.holes:
-            differing = learning.likely_holes(tokens)
+        if not shape.holes:  # what differs in chunks of another shape will differ here
+            differing |= learning.likely_holes(tokens, self._names if differing else self._names | learning.GUESSED)
         if differing <= shape.holes or self._credit < _MAKE:
             return
         self._credit -= _MAKE
         shape.holes |= differing
+        self._names |= learning.names_of(tokens, differing)
         self._drop(shape)
         holes = sorted(shape.holes)
         with suppress(learning.NotToBeLearnt):

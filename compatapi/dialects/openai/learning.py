@@ -7,7 +7,7 @@ values only are of one shape. `make_reader` has a function written for a shape (
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from compatapi import jsontext
@@ -16,14 +16,14 @@ from compatapi.dialects.openai.formcode import NotToBeLearnt, Probe, ReaderDraft
 from compatapi.errors import DecodeError
 from compatapi.wire import Extra, WireType, wire_names
 
-__all__ = ["NotToBeLearnt", "key_of", "likely_holes", "make_reader", "tokens_of"]
+__all__ = ["GUESSED", "NotToBeLearnt", "key_of", "likely_holes", "make_reader", "names_of", "tokens_of"]
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[^"\d-]+')
 #: Values on which the reading of a chunk, or of those behind it, depends: they are never holes.
 _FIXED = frozenset({'"index"', '"finish_reason"', '"role"', '"type"', '"name"', '"object"'})
 _ARGUMENTS = ("choices", 0, "delta", "tool_calls", 0, "function", "arguments")
 #: Values that are guessed to be holes where two chunks of a shape do not differ at all.
-_GUESSED = frozenset({'"content"', '"reasoning_content"', '"reasoning"', '"arguments"'})
+GUESSED = frozenset({'"content"', '"reasoning_content"', '"reasoning"', '"arguments"'})
 #: A function is written for no more than this: compiling it would take longer than reading many chunks in full.
 _MOST_TOKENS, _MOST_HOLES = 1000, 24
 Structure = Callable[[Any, Any], ChatCompletionChunk]
@@ -47,9 +47,14 @@ def key_of(tokens: list[str]) -> str:
     return "".join(parts)
 
 
-def likely_holes(tokens: list[str]) -> set[int]:
-    """The tokens that most likely differ in the next chunk."""
-    return {at for at, token in enumerate(tokens) if token[0] == '"' and _name(tokens, at) in _GUESSED}
+def likely_holes(tokens: list[str], names: Collection[str]) -> set[int]:
+    """The values of these names, which most likely differ in the next chunk."""
+    return {at for at, token in enumerate(tokens) if token[0] in '"-0123456789' and _name(tokens, at) in names}
+
+
+def names_of(tokens: list[str], holes: Collection[int]) -> set[str]:
+    """The names of the values at these holes."""
+    return {name for at in holes if (name := _name(tokens, at))}
 
 
 def _name(tokens: list[str], at: int) -> str:
