@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compatapi.accumulate import Accumulator
-from compatapi.dialects.openai import OpenAIChunkDecoder, forms, learning
+from compatapi.dialects import forms
+from compatapi.dialects.forms import learning
+from compatapi.dialects.openai import OpenAIChunkDecoder
 from compatapi.errors import CompatAPIError
 from compatapi.framing import Frame
 from helpers import RECORDINGS

@@ -22,7 +22,7 @@ STOREYS = (
     ("hooks", "shortway"),
     ("convert", "accumulate"),
     ("dialects.thinking", "dialects.addressing", "dialects.api_errors", "dialects.native"),
-    ("dialects.fields", "dialects.base"),
+    ("dialects.fields", "dialects.base", "dialects.forms"),
     ("dialects.*",),  # each of the wire formats
     ("dialects",),
     # The front door of the tests' servers imports nothing; the rooms of the demonstration serve a row of the providers.

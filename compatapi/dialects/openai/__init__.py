@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from compatapi import jsontext
@@ -27,7 +27,7 @@ from compatapi.convert import converter, from_dict, to_dict
 from compatapi.dialects.addressing import get_request, join_url, post_request
 from compatapi.dialects.api_errors import is_error, stream_error
 from compatapi.dialects.base import ChunkDecoder, Dialect
-from compatapi.dialects.openai.forms import Forms
+from compatapi.dialects.forms import ARGUMENTS, Forms, Tell
 from compatapi.dialects.openai.request import request_body
 from compatapi.errors import APIStatusError, ConfigError, DecodeError, StreamError, cut
 from compatapi.framing import Frame
@@ -225,7 +225,7 @@ class OpenAIChunkDecoder:
         self._halves: dict[tuple[int, str], str] = {}
         self._details: dict[tuple[int, str, str], str | None] = {}
         self._joined = False
-        self._forms = Forms(self._structure)
+        self._forms = Forms()
         self.known = self._forms.read
 
     def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
@@ -259,12 +259,18 @@ class OpenAIChunkDecoder:
             if chunk.usage is None and choice._extra and "usage" in choice._extra:  # rule 15
                 self._read_usage(chunk, choice)
         if plain and not self._halves and not self._details:
-            self._forms.learn(frame.data, chunk, lambda: self._grower(chunk.choices[0]))
+            self._forms.learn(frame.data, chunk, self._read_alone, self._tell)
         return [chunk]
 
-    def _grower(self, choice: ChunkChoice) -> Callable[[str], object]:
-        """What has to be told the further arguments of a call."""
-        return self._slots[choice.index].grower() if choice.delta.tool_calls else str
+    def _read_alone(self, data: str) -> ChatCompletionChunk:
+        """An event that no memory of the stream changes."""
+        chunk: ChatCompletionChunk = self._structure(jsontext.loads(data), ChatCompletionChunk)
+        return chunk
+
+    def _tell(self, chunk: ChatCompletionChunk) -> Tell | None:
+        """Further arguments belong to their call."""
+        choice = chunk.choices[0]
+        return (ARGUMENTS, self._slots[choice.index].grower()) if choice.delta.tool_calls else None
 
     def _join_halves(self, value: Any) -> Any:
         """Servers that count in UTF-16 cut an emoji in two: keep its first half for the piece that brings the other."""

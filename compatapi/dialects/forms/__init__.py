@@ -1,6 +1,6 @@
 """Read a chunk by the form that it shares with chunks that were read before.
 
-The chunks of a stream are the same JSON text but for a few values: the piece of text, padding, a count of tokens. From
+The events of a stream are the same JSON text but for a few values: the piece of text, padding, a count of tokens. From
 two of them that were read in full `Forms.learn` takes what differs for *holes* and the rest for fixed, and has a
 function written that finds the holes in such a text, reads what stands in them, and builds the objects. Before it may
 serve it has to prove itself: a probe and both chunks must come out as they do when they are read in full. A text that
@@ -15,7 +15,7 @@ from typing import Any
 
 from compatapi.chat_types import ChatCompletionChunk
 
-__all__ = ["Forms"]
+__all__ = ["ARGUMENTS", "CONTENT", "REASONING", "Forms", "Read", "Tell"]
 
 #: What learning costs, counted in chunks that were spared the full reading: a look at the tokens, a new function. A
 #: stream begins with some credit, and when it has none it is read in full until forms have earned more.
@@ -28,6 +28,14 @@ _FEW = 8
 _LONGEST = 16 * 1024
 
 Reader = Callable[[str], Any]
+#: Reads the text of an event in full, just as the decoder would now, and changes nothing by that; ``None`` or a
+#: `compatapi.errors.DecodeError` where it would read it otherwise.
+Read = Callable[[str], ChatCompletionChunk | None]
+#: Where in a chunk a text stands, and who is told it whenever a form has read one.
+Tell = tuple[tuple[Any, ...], Callable[[str], object]]
+_DELTA = ("choices", 0, "delta")
+CONTENT, REASONING = (*_DELTA, "content"), (*_DELTA, "reasoning_content")
+ARGUMENTS = (*_DELTA, "tool_calls", 0, "function", "arguments")
 
 
 def _nothing(data: str) -> None:
@@ -52,14 +60,9 @@ class _Shape:
 
 
 class Forms:
-    """The forms of one stream.
+    """The forms of one stream."""
 
-    Args:
-        structure: Reads a decoded chunk in full.
-    """
-
-    def __init__(self, structure: Callable[[Any, Any], ChatCompletionChunk]) -> None:
-        self._structure = structure
+    def __init__(self) -> None:
         self._shapes: dict[str, _Shape] = {}
         self._first: Reader = _nothing  # the one that served last
         self._others: list[Reader] = []
@@ -83,19 +86,22 @@ class Forms:
         self._credit += 1
         return chunk
 
-    def learn(self, data: str, chunk: ChatCompletionChunk, grower: Callable[[], Callable[[str], object]]) -> None:
+    def learn(
+        self, data: str, chunk: ChatCompletionChunk, read: Read, tell: Callable[[ChatCompletionChunk], Tell | None]
+    ) -> None:
         """Take in a chunk that was read in full.
 
         Args:
             data: Its JSON text.
             chunk: What was made of it.
-            grower: Gives what has to be told the piece of arguments in each chunk like this one, if there is one.
+            read: Reads such a text in full.
+            tell: What the decoder has to be told of each chunk like this one, if anything.
         """
         self._waiting -= 1
         if self._waiting >= 0 or self._credit < _LOOK or len(data) > _LONGEST or not _is_plain(chunk):
             return
         # Here, since many a program never reads a stream of more than a few chunks.
-        from compatapi.dialects.openai import learning
+        from compatapi.dialects.forms import learning
 
         self._credit -= _LOOK
         tokens = learning.tokens_of(data)
@@ -118,7 +124,7 @@ class Forms:
         self._drop(shape)
         holes = sorted(shape.holes)
         with suppress(learning.NotToBeLearnt):
-            shape.read = learning.make_reader([shape.tokens, tokens], holes, chunk, self._structure, grower)
+            shape.read = learning.make_reader([shape.tokens, tokens], holes, chunk, read, tell(chunk))
             self._put_first(shape.read)
 
     def forget(self, *, only_calls: bool = False) -> None:

@@ -1,7 +1,8 @@
 """Learn the form of chunks: what differs, what it means, and whether a short way to read them is right.
 
 A chunk's JSON text is cut into *tokens*: strings, numbers, and what stands between them. Chunks whose tokens differ in
-values only are of one shape. `make_reader` has a function written for a shape (`formcode`), and proves it.
+values only are of one shape. `make_reader` has a function written for a shape (`compatapi.dialects.forms.code`), and
+proves it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from compatapi import jsontext
 from compatapi.chat_types import ChatCompletionChunk
-from compatapi.dialects.openai.formcode import NotToBeLearnt, Probe, ReaderDraft
+from compatapi.dialects.forms import Read, Tell
+from compatapi.dialects.forms.code import NotToBeLearnt, Probe, ReaderDraft
 from compatapi.errors import DecodeError
 from compatapi.wire import Extra, WireType, wire_names
 
@@ -20,13 +21,11 @@ __all__ = ["GUESSED", "NotToBeLearnt", "key_of", "likely_holes", "make_reader", 
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[^"\d-]+')
 #: Values on which the reading of a chunk, or of those behind it, depends: they are never holes.
-_FIXED = frozenset({'"index"', '"finish_reason"', '"role"', '"type"', '"name"', '"object"'})
-_ARGUMENTS = ("choices", 0, "delta", "tool_calls", 0, "function", "arguments")
+_FIXED = frozenset({'"index"', '"finish_reason"', '"finishReason"', '"role"', '"type"', '"name"', '"object"'})
 #: Values that are guessed to be holes where two chunks of a shape do not differ at all.
-GUESSED = frozenset({'"content"', '"reasoning_content"', '"reasoning"', '"arguments"'})
+GUESSED = frozenset({'"content"', '"reasoning_content"', '"reasoning"', '"arguments"', '"text"', '"thinking"'})
 #: A function is written for no more than this: compiling it would take longer than reading many chunks in full.
 _MOST_TOKENS, _MOST_HOLES = 1000, 24
-Structure = Callable[[Any, Any], ChatCompletionChunk]
 
 
 def tokens_of(data: str) -> list[str]:
@@ -66,8 +65,8 @@ def make_reader(
     examples: Sequence[list[str]],
     holes: Sequence[int],
     chunk: ChatCompletionChunk,
-    structure: Structure,
-    grower: Callable[[], Callable[[str], object]],
+    read: Read,
+    tell: Tell | None,
 ) -> Callable[[str], Any]:
     """The function that reads the chunks of a shape, proved.
 
@@ -75,8 +74,8 @@ def make_reader(
         examples: The tokens of chunks of the shape.
         holes: The numbers of the tokens that differ.
         chunk: What the last example was read as.
-        structure: Reads a decoded chunk in full.
-        grower: Gives what has to be told each piece of arguments.
+        read: Reads such a text in full.
+        tell: Who has to be told a text of each chunk, and where it stands.
 
     Raises:
         NotToBeLearnt: It cannot be had.
@@ -88,34 +87,37 @@ def make_reader(
     edges = [0, *(edge for at in holes for edge in (at, at + 1)), len(tokens)]
     fixed = ["".join(tokens[start:end]) for start, end in zip(edges[::2], edges[1::2], strict=True)]
     first, last = map("".join, examples)
-    told = _ARGUMENTS if chunk.choices[0].delta.tool_calls else ()
+    told, listener = tell or ((), str)
 
-    def read(text: str) -> ChatCompletionChunk:
+    def read_in_full(text: str) -> ChatCompletionChunk:
         try:
-            return structure(jsontext.loads(text), ChatCompletionChunk)
-        except DecodeError as error:  # not anything may stand there
-            raise NotToBeLearnt from error
+            thing = read(text)
+        except DecodeError:  # not anything may stand there
+            thing = None
+        if thing is None:
+            raise NotToBeLearnt
+        return thing
 
     def filled(empty: Probe | None = None) -> str:
         values = ['""' if probe is empty else probe.text for probe in probes]
         return "".join(part for pair in zip(fixed, values, strict=False) for part in pair) + fixed[-1]
 
-    if not _is_same(read(last), chunk):  # it depended on what came before
+    if not _is_same(read_in_full(last), chunk):  # it depended on what came before
         raise NotToBeLearnt
     # An empty string may mean something else than one that says something: then it is left to the full reading.
-    probed, names = read(filled()), [probe.name for probe in probes if isinstance(probe.value, str)]
+    probed, names = read_in_full(filled()), [probe.name for probe in probes if isinstance(probe.value, str)]
     draft = ReaderDraft(probed, fixed, probes, told, names)
     trial = draft.make(str)
-    empty = [p.name for p in probes if p.name in names and _is_same(trial(text := filled(p)), read(text))]
+    empty = [p.name for p in probes if p.name in names and _is_same(trial(text := filled(p)), read_in_full(text))]
     if empty != names:
         draft = ReaderDraft(probed, fixed, probes, told, empty)
         trial = draft.make(str)
-    for text, thing in ((filled(), probed), (first, read(first)), (last, chunk)):
+    for text, thing in ((filled(), probed), (first, read_in_full(first)), (last, chunk)):
         found = trial(text)
         # All but the probe may also be left to the full reading.
         if not _is_same(found, thing) and (found is not None or thing is probed):
             raise NotToBeLearnt
-    return draft.make(grower())
+    return draft.make(listener)
 
 
 def _is_same(one: Any, other: Any) -> bool:
