@@ -68,6 +68,7 @@ class StreamDecoder:
         self._tags = ThinkTagDecoder(decoder) if think_tags else None
         self._decoder: ChunkDecoder = self._tags or decoder
         self._known: Callable[[str], ChatCompletionChunk | None] = getattr(self._decoder, "known", _nothing)
+        self._names_matter = getattr(self._decoder, "names_matter", True)
         self._answer = Accumulator() if accumulate else None
         self._end = EndTracker()
         self._ends_without_mark = ends_without_mark
@@ -184,17 +185,23 @@ class StreamDecoder:
         return self._framing.take(data)
 
     def _decode(self, events: Sequence[str | Frame], is_tail: bool = False) -> Iterator[ChatCompletionChunk]:
-        decoder, known, watch, answer = self._decoder, self._known, self._end.add, self._answer
+        decoder, watch, answer = self._decoder, self._end.add, self._answer
+        known, names_matter = self._known, self._names_matter
         waiting, count = iter(events), self.events + len(events)
         try:
             for event in waiting:
                 if isinstance(event, str):
                     made = known(event)
-                    if made is not None:  # nothing of its kind is new to the rule of the end
-                        if answer is not None:
-                            answer.take(made)
-                        yield made
-                        continue
+                elif names_matter:
+                    made = None
+                else:
+                    made = known(event.data)
+                if made is not None:  # nothing of its kind is new to the rule of the end
+                    if answer is not None:
+                        answer.take(made)
+                    yield made
+                    continue
+                if isinstance(event, str):
                     event = Frame(event)
                 self.events = count - length_hint(waiting)
                 for chunk in decoder.decode(event):

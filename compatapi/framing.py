@@ -163,14 +163,19 @@ class SSEDecoder:
             raise self.failed
 
     def _take_plain(self, data: bytes, events: list[str | Frame]) -> bool:
-        """Take many events at once, if each of them is one line of data and nothing else; False if not."""
-        if self._told or self._event or self._data is not None or self._lines.rest or not data.startswith(b"data: "):
+        """Take many events at once, if each of them is one line of data, all with the same name; False if not."""
+        if self._told or self._event or self._data is not None or self._lines.rest:
             return False
         text = data.decode("utf-8", "replace")
-        found = text[6:].split("\n\ndata: ")
-        if text.count("\n") != 2 * len(found) - 2:
+        head, name = "data: ", ""
+        if text.startswith("event: "):
+            name = text[7 : max(text.find("\ndata: "), 7)]
+            head = f"event: {name}\ndata: "
+        found = text[len(head) :].split("\n\n" + head)
+        lines = 2 if name else 1
+        if not text.startswith(head) or text.count("\n") != (lines + 1) * len(found) - 2:
             return False
-        events += found
+        events += [Frame(one, name) for one in found] if name else found
         return True
 
     def _take_lines(self, data: bytes, events: list[str | Frame]) -> bool:

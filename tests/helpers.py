@@ -4,6 +4,7 @@ A decoder here is anything with ``feed(bytes) -> list`` and ``close() -> list``:
 ``NDJSONDecoder``, ``StreamDecoder``. Where a network cuts its bytes must never show in the result.
 """
 
+import copy
 import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
@@ -81,3 +82,19 @@ def same_every_way(data: bytes, run: Callable[[list[bytes]], Result]) -> Result:
 def decode_every_way(make_decoder: Callable[[], Any], data: bytes) -> list[Any]:
     """Return what a new decoder makes of ``data``, the same in every way to feed it."""
     return same_every_way(data, lambda pieces: drain(make_decoder(), pieces))
+
+
+def show(thing: Any) -> Any:
+    """Everything of a wire object: attributes, unknown fields and readings. Made-up ids are random and left out."""
+    if isinstance(thing, list | tuple):
+        return [show(item) for item in thing]
+    if not hasattr(thing, "wire_value"):
+        return "made up" if isinstance(thing, str) and thing.startswith("call_made") else thing
+    names = [name for name in thing.__slots__ if not name.startswith("_")]
+    readings = {name: show(list(pair)) for name, pair in thing.readings.items()}
+    return (
+        type(thing).__name__,
+        {name: show(getattr(thing, name)) for name in names},
+        copy.deepcopy(dict(thing.extra)),
+        readings,
+    )

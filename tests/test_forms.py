@@ -1,6 +1,5 @@
 """The short way to read a chunk gives what the long way gives, and is taken where it can be."""
 
-import copy
 import json
 
 import pytest
@@ -13,7 +12,7 @@ from compatapi.dialects.forms import learning
 from compatapi.dialects.openai import OpenAIChunkDecoder
 from compatapi.errors import CompatAPIError
 from compatapi.framing import Frame
-from helpers import RECORDINGS
+from helpers import RECORDINGS, show
 from streams import body, call, part, say, stop
 
 
@@ -44,22 +43,6 @@ def read(payloads, *, learns):
     except CompatAPIError as error:
         seen.append(type(error).__name__)
     return seen, served
-
-
-def show(thing):
-    """Everything of a wire object: attributes, unknown fields and readings. Made-up ids are random and left out."""
-    if isinstance(thing, list | tuple):
-        return [show(item) for item in thing]
-    if not hasattr(thing, "wire_value"):
-        return "made up" if isinstance(thing, str) and thing.startswith("call_made") else thing
-    names = [name for name in thing.__slots__ if not name.startswith("_")]
-    readings = {name: show(list(pair)) for name, pair in thing.readings.items()}
-    return (
-        type(thing).__name__,
-        {name: show(getattr(thing, name)) for name in names},
-        copy.deepcopy(dict(thing.extra)),
-        readings,
-    )
 
 
 def both(payloads):

@@ -38,6 +38,8 @@ FIELDS = [
     b"data: x\n",
     b"data:\r",
     b"event: x\r\n",
+    *(b"event: x\ndata: x\n\n", b"event: x\ndata: y\n\n", b"event: \ndata: x\n\n", b"event:  \ndata: x\n\n"),
+    *(b"event: x\ndata: x\ndata: y\n\n", b"event: x\nid: 1\ndata: y\n\n", b"data: x\nevent: x\n\n"),
     b"id: 1\n",
     b"retry: 15\n",
     b":\n",
@@ -140,6 +142,15 @@ def test_sse_agrees_with_the_standard(pieces, many):
     assert (reference.last_event_id, reference.retry) == (decoder.last_event_id, decoder.retry)
     assert [] == decoder.close()
     assert reference.unfinished() == decoder.unfinished
+
+
+@thorough
+@given(st.lists(st.sampled_from(FIELDS), max_size=12).map(b"".join))
+def test_many_events_at_once_agree_with_the_standard(data):
+    """Events with names and without, of which many are taken at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(framing, "_MANY", -1)
+        assert Reference(data).frames == SSEDecoder().feed(data)
 
 
 @settings(max_examples=60, deadline=None)

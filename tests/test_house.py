@@ -21,8 +21,8 @@ STOREYS = (
     ("shapes", "growing"),
     ("hooks", "shortway"),
     ("convert", "accumulate"),
-    ("dialects.thinking", "dialects.addressing", "dialects.api_errors", "dialects.native"),
-    ("dialects.fields", "dialects.base", "dialects.forms"),
+    ("dialects.thinking", "dialects.addressing", "dialects.api_errors", "dialects.forms"),
+    ("dialects.fields", "dialects.base", "dialects.native"),
     ("dialects.*",),  # each of the wire formats
     ("dialects",),
     # The front door of the tests' servers imports nothing; the rooms of the demonstration serve a row of the providers.

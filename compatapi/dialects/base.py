@@ -30,6 +30,7 @@ class ChunkDecoder(Protocol):
 
     It may also have ``flush()``, which gives what it has held back, and ``known(data)``: the one chunk of an event that
     is nothing but this data, if that can be told without decoding the event; else ``None``, and the event is decoded.
+    Of events with names or ids it is asked only where ``names_matter`` is false.
 
     Attributes:
         done: Whether the dialect's end mark was seen; what comes after it is ignored.

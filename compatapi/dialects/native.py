@@ -13,7 +13,7 @@ chunk has no place for is kept in `extra`, under the server's own names; three n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from compatapi import jsontext
@@ -27,6 +27,7 @@ from compatapi.chat_types import (
     ToolCallDelta,
     Usage,
 )
+from compatapi.dialects.forms import Forms, Read, Tell
 
 __all__ = ["ChunkMaker", "EventReader", "call_delta", "completion_from", "count", "finish_fields"]
 
@@ -73,20 +74,37 @@ class ChunkMaker:
 
 
 class EventReader:
-    """Decodes the JSON texts of one stream.
+    """Decodes the JSON texts of one stream, and learns their forms (`compatapi.dialects.forms`).
 
     Servers that count in UTF-16 cut an emoji in two: its first half waits for the event with the other one, which has
     it at the same place.
+
+    Attributes:
+        known: Gives the chunk of an event by its form, or ``None``.
+        forget: Is to be called when what is like earlier events may mean another thing from now on.
     """
 
     def __init__(self) -> None:
         self._halves: dict[tuple[str | int, ...], str] = {}
+        self._forms = Forms()
+        self.known, self.forget = self._forms.read, self._forms.forget
 
     def loads(self, text: str) -> Any:
         """The value of one event; half of an emoji that stays alone is U+FFFD (`compatapi.jsontext.loads`)."""
         if not self._halves:
             return jsontext.loads(text, self._join)
         return self._join(jsontext.loads(text, lambda value: value))
+
+    def learn(
+        self,
+        data: str,
+        chunk: ChatCompletionChunk,
+        read: Read,
+        tell: Callable[[ChatCompletionChunk], Tell | None] = lambda chunk: None,
+    ) -> None:
+        """Learn from an event that was read in full (`Forms.learn`)."""
+        if not self._halves:
+            self._forms.learn(data, chunk, read, tell)
 
     def _join(self, value: Any, place: tuple[str | int, ...] = ()) -> Any:
         if isinstance(value, dict):
@@ -99,6 +117,7 @@ class EventReader:
             value = self._halves.pop(place, "") + value
             if "\ud800" <= value[-1] <= "\udbff":
                 self._halves[place], value = value[-1], value[:-1]
+                self.forget()  # the next event has to be read in full, whatever its form
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from compatapi import jsontext
 from compatapi.chat_types import ChatCompletionChunk, CompletionTokensDetails, Delta, PromptTokensDetails, Usage
 from compatapi.dialects.anthropic.blocks import Blocks, text_of, without
 from compatapi.dialects.api_errors import is_error, stream_error
+from compatapi.dialects.forms import CONTENT, Tell
 from compatapi.dialects.native import ChunkMaker, EventReader, count, finish_fields
 from compatapi.errors import DecodeError, cut
 from compatapi.framing import Frame
@@ -74,6 +76,9 @@ class AnthropicChunkDecoder:
         created: Unix time in seconds; the service tells none.
     """
 
+    #: The data of an event names its type too, and that is what counts.
+    names_matter = False
+
     def __init__(self, created: int) -> None:
         self.done = False
         self._maker = ChunkMaker(created)
@@ -81,6 +86,10 @@ class AnthropicChunkDecoder:
         self._blocks = Blocks()
         self._is_started = False
         self._usage: dict[str, Any] = {}
+
+    def known(self, data: str) -> ChatCompletionChunk | None:
+        """The chunk of an event that is like many before it; else ``None``."""
+        return self._reader.known(_unpadded(data))
 
     def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
         """The chunks of one frame."""
@@ -93,8 +102,24 @@ class AnthropicChunkDecoder:
                 raise stream_error(value)
             raise DecodeError(f"An event of the stream is no JSON object: {cut(frame.data, 200)!r}", data=cut(value))
         kind = value.get("type", "" if frame.event == "message" else frame.event)  # of an event without a name
+        if kind == "content_block_delta":  # nearly all are
+            chunks = self._block_delta(value)
+            if len(chunks) == 1:
+                self._reader.learn(_unpadded(frame.data), chunks[0], self._read_plain, self._tell)
+            return chunks
         handler = _EVENTS.get(kind) if isinstance(kind, str) else None
+        if handler is not AnthropicChunkDecoder._ping:
+            self._reader.forget()  # what a delta means may be another thing from now on
         return handler(self, value) if handler is not None else self._other(value, frame)
+
+    def _read_plain(self, text: str) -> ChatCompletionChunk | None:
+        """The chunk of a delta that changes nothing but the length of the text."""
+        value = jsontext.loads(text)
+        delta = self._blocks.plain(value.get("index"), value["delta"])
+        return None if delta is None else self._maker.chunk(delta)
+
+    def _tell(self, chunk: ChatCompletionChunk) -> Tell | None:
+        return (CONTENT, self._blocks.spoke) if chunk.text else None
 
     def _decode_text(self, frame: Frame, error: DecodeError) -> Iterable[ChatCompletionChunk]:
         """A frame that is not one JSON text: what relays add, or events without the blank line between them."""
@@ -187,12 +212,16 @@ class AnthropicChunkDecoder:
         return [] if delta is None else [self._maker.chunk(delta)]
 
 
+def _unpadded(data: str) -> str:
+    """The same JSON text without the spaces that the service puts at its end, so that sizes tell nothing."""
+    return data[:-1].rstrip(" ") + "}" if data.endswith(" }") else data
+
+
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 _EVENTS: dict[str, Callable[[AnthropicChunkDecoder, dict[str, Any]], list[ChatCompletionChunk]]] = {
-    "content_block_delta": AnthropicChunkDecoder._block_delta,
     "content_block_start": AnthropicChunkDecoder._block_start,
     "content_block_stop": AnthropicChunkDecoder._block_stop,
     "error": AnthropicChunkDecoder._error,

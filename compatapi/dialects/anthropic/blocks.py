@@ -117,6 +117,23 @@ class Blocks:
         made = _DELTAS.get(text_of(kind), _other_delta)(block, delta)
         return [] if made is None else [made]
 
+    def plain(self, key: Any, delta: dict[str, Any]) -> Delta | None:
+        """What `add` would give, where it changes nothing by that but the length of the text (`spoke`)."""
+        block, kind = self._by_key.get(key if isinstance(key, int) else None), delta.get("type")
+        if block is None:
+            return None
+        if kind == "text_delta":
+            text = text_of(delta.get("text"))
+            return Delta(None, text) if text else None
+        if kind == "thinking_delta":
+            return _thinking_delta(block, delta)
+        is_call = kind == "input_json_delta" and block.call is not None and not block.is_empty
+        return _json_delta(block, delta) if is_call else None
+
+    def spoke(self, text: str) -> None:
+        """Count text that did not come through `add`."""
+        self._length += len(text)
+
     def close(self, key: Any) -> Delta | None:
         """A block ends."""
         block = self._by_key.get(key if isinstance(key, int) else None)

@@ -219,7 +219,7 @@ class ReaderDraft:
         for attribute in wire_names(cls):
             value = self._build(getattr(thing, attribute), (*path, attribute))
             self._add(f"{name}.{attribute} = {value}")
-            if (*path, attribute) == self._told and value.startswith("h"):
+            if (*path, attribute) == self._told and value != "None":
                 self._add(f"tell({value})")
         self._add(f"{name}._extra = {self._build_extra(thing, path)}")
         return name

@@ -89,14 +89,11 @@ def make_reader(
     first, last = map("".join, examples)
     told, listener = tell or ((), str)
 
-    def read_in_full(text: str) -> ChatCompletionChunk:
+    def read_in_full(text: str) -> ChatCompletionChunk | None:
         try:
-            thing = read(text)
+            return read(text)
         except DecodeError:  # not anything may stand there
-            thing = None
-        if thing is None:
-            raise NotToBeLearnt
-        return thing
+            return None
 
     def filled(empty: Probe | None = None) -> str:
         values = ['""' if probe is empty else probe.text for probe in probes]
@@ -106,6 +103,8 @@ def make_reader(
         raise NotToBeLearnt
     # An empty string may mean something else than one that says something: then it is left to the full reading.
     probed, names = read_in_full(filled()), [probe.name for probe in probes if isinstance(probe.value, str)]
+    if probed is None:
+        raise NotToBeLearnt
     draft = ReaderDraft(probed, fixed, probes, told, names)
     trial = draft.make(str)
     empty = [p.name for p in probes if p.name in names and _is_same(trial(text := filled(p)), read_in_full(text))]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from copy import copy
 from typing import Any
 
 from attrs import define, evolve
@@ -33,6 +34,7 @@ from compatapi.chat_types import (
     TopLogprob,
     Usage,
 )
+from compatapi.dialects.forms import CONTENT, REASONING, Tell
 from compatapi.dialects.gemini.errors import as_object, checked
 from compatapi.dialects.gemini.turns import SIGNATURE_FORMAT
 from compatapi.dialects.native import EventReader, count, finish_fields
@@ -60,6 +62,7 @@ _EVENT = frozenset({"candidates", "usageMetadata", "modelVersion", "responseId"}
 _CANDIDATE = frozenset({"content", "finishReason", "index", "logprobsResult"})
 _NOTHING_ELSE = frozenset({"content", "index"})
 _TEXT_PART = frozenset({"text", "thought", "thoughtSignature"})
+_PLAIN_PART = frozenset({"text", "thought"})
 _CALL = frozenset({"name", "args", "partialArgs", "willContinue"})
 _COUNTS = frozenset(
     {"promptTokenCount", "candidatesTokenCount", "totalTokenCount", "cachedContentTokenCount", "thoughtsTokenCount"}
@@ -78,6 +81,15 @@ class _Candidate:
     growing: dict[str, Any] | None = None  # the arguments of a call that is not at its end
     is_finished: bool = False
 
+    def spoke(self, text: str) -> None:
+        """Count a part of text that was read elsewhere."""
+        self.parts += 1
+        self.length += len(text)
+
+    def thought(self, text: str) -> None:
+        """Count a part of reasoning that was read elsewhere."""
+        self.parts += 1
+
 
 class GeminiChunkDecoder:
     """Events of one answer in, chunks out.
@@ -90,6 +102,7 @@ class GeminiChunkDecoder:
     def __init__(self, created: int, model: str | None = None) -> None:
         self.done = False
         self._reader = EventReader()
+        self.known = self._reader.known
         self._id: str | None = None
         self._created = created
         self._model = model
@@ -103,7 +116,43 @@ class GeminiChunkDecoder:
             if frame.data.strip() == "[DONE]":  # of a relay; it says nothing of the answer
                 return []
             raise
-        return self.decode_event(value, frame.data)
+        name = (self._id, self._model)
+        chunks = self.decode_event(value, frame.data)
+        if len(chunks) == 1 and self._is_plain(value) and name == (self._id, self._model):
+            self._reader.learn(frame.data, chunks[0], self._read_plain, self._tell)
+        else:
+            self._reader.forget()
+        return chunks
+
+    def _is_plain(self, value: dict[str, Any]) -> bool:
+        """Whether an event is like most: one piece of the first candidate, and nothing that later ones depend on."""
+        candidates = value.get("candidates")
+        candidate = candidates[0] if isinstance(candidates, list) and len(candidates) == 1 else None
+        so_far = self._candidates.get(0)
+        if not isinstance(candidate, dict) or so_far is None or candidate.get("index", 0) != 0:
+            return False
+        if "promptFeedback" in value or "finishReason" in candidate or so_far.calls != so_far.placed:
+            return False
+        named = value.get("responseId", self._id) == self._id and value.get("modelVersion", self._model) == self._model
+        parts = as_object(candidate.get("content")).get("parts")
+        part = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
+        if not named or not isinstance(part, dict) or not part.keys() <= _PLAIN_PART:
+            return False
+        return isinstance(part.get("text"), str) and part["text"] != ""
+
+    def _read_plain(self, data: str) -> ChatCompletionChunk | None:
+        """The chunk of a plain event as `decode` would make it; what this one counts is not counted here."""
+        value = jsontext.loads(data)
+        if not self._is_plain(value):
+            return None
+        look = copy(self)
+        look._candidates = {0: evolve(self._candidates[0])}
+        [chunk] = look.decode_event(value, data)
+        return chunk
+
+    def _tell(self, chunk: ChatCompletionChunk) -> Tell | None:
+        so_far = self._candidates[0]
+        return (CONTENT, so_far.spoke) if chunk.text else (REASONING, so_far.thought)
 
     def decode_event(self, value: Any, source: str | bytes) -> list[ChatCompletionChunk]:
         """The chunk of one event; ``source`` is what names an answer that the server gave no id.

@@ -156,6 +156,7 @@ class OllamaChunkDecoder:
     def __init__(self) -> None:
         self.done = False
         self._reader = EventReader()
+        self.known = self._reader.known
         self._id: str | None = None
         self._created: int | None = None
         self._model: str | None = None
@@ -165,20 +166,34 @@ class OllamaChunkDecoder:
     def decode(self, frame: Frame) -> Iterable[ChatCompletionChunk]:
         """The chunk of one line."""
         value = self._reader.loads(frame.data)
+        chunk = self._plain_chunk(value)
+        if chunk is None:
+            self._reader.forget()
+            return [self.chunk_of(value)]
+        self._reader.learn(frame.data, chunk, self._read_plain)
+        return [chunk]
+
+    def _read_plain(self, line: str) -> ChatCompletionChunk | None:
+        return self._plain_chunk(jsontext.loads(line))
+
+    def _plain_chunk(self, value: Any) -> ChatCompletionChunk | None:
+        """The chunk of a line like most: more text or reasoning of an answer that has begun, and nothing else."""
         message = value.get("message") if value.__class__ is dict else None
-        if message.__class__ is dict and len(message) == 2 and len(value) == 4 and value.get("done") is False:
-            text, time = message.get("content"), value.get("created_at")
-            same = message.get("role") == self._role and value.get("model") == self._model
-            if text and text.__class__ is str and time and same and self._id:
-                # As most lines are.
-                choice = ChunkChoice(0, Delta(content=text))
-                extra = {"created_at": time}
-                return [
-                    ChatCompletionChunk(
-                        self._id, created=self._created, model=self._model, choices=[choice], extra=extra
-                    )
-                ]
-        return [self.chunk_of(value)]
+        if message.__class__ is not dict or len(value) != 4 or value.get("done") is not False:
+            return None
+        text, thought, time = message.get("content"), message.get("thinking"), value.get("created_at")
+        if len(message) != (2 if thought is None else 3) or text.__class__ is not str or not (text or thought):
+            return None
+        same = message.get("role") == self._role and value.get("model") == self._model
+        if not (same and self._id and time) or thought.__class__ is not str and thought is not None:
+            return None
+        return ChatCompletionChunk(
+            self._id,
+            created=self._created,
+            model=self._model,
+            choices=[ChunkChoice(0, Delta(None, text or None, thought or None))],
+            extra={"created_at": time},
+        )
 
     def chunk_of(self, value: Any) -> ChatCompletionChunk:
         """The chunk of a line, or of a whole answer, which has the shape of a last line.
