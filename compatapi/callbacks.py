@@ -7,16 +7,20 @@ tool calls when they are whole. Both callback styles use it: the blocking one an
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from compatapi.accumulate import has_counts
 from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChunkChoice, ToolCall, Usage
-from compatapi.errors import Cancelled
+from compatapi.errors import Cancelled, StopStream
 from compatapi.toolcalls import ToolCallSlots
 
-__all__ = ["Callbacks", "Teller"]
+if TYPE_CHECKING:
+    from compatapi.stream import ChatStream
+
+__all__ = ["Callbacks", "Teller", "last_word", "tell_all"]
 
 Run = Callable[..., Any]
 
@@ -139,3 +143,38 @@ def last_word(
     if isinstance(outcome, Cancelled):
         return callbacks.on_cancelled, outcome.completion or ChatCompletion()
     return (callbacks.on_error if isinstance(outcome, BaseException) else callbacks.on_done), outcome
+
+
+def tell_all(open_stream: Callable[[], ChatStream], callbacks: Callbacks) -> ChatCompletion:
+    """Open a stream and tell all of it: the callback style is the iterator, driven by a loop of ours.
+
+    Raises:
+        BaseException: What ended the stream, or what a callback has raised; but for `StopStream`.
+    """
+    try:
+        completion = _tell_stream(open_stream(), callbacks)
+    except BaseException as error:
+        _tell_last(callbacks, error)
+        raise
+    _tell_last(callbacks, completion)
+    return completion
+
+
+def _tell_stream(stream: ChatStream, callbacks: Callbacks) -> ChatCompletion:
+    teller = Teller(callbacks)
+    told = teller.told
+    with stream:
+        try:
+            for chunk in stream:
+                told(chunk)
+            teller.tell_end()
+        except StopStream:
+            pass
+    return stream.completion
+
+
+def _tell_last(callbacks: Callbacks, outcome: ChatCompletion | BaseException) -> None:
+    function, argument = last_word(callbacks, outcome)
+    if function is not None:
+        with suppress(StopStream):  # there is nothing left to stop
+            function(argument)

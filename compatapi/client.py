@@ -6,14 +6,22 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from attrs import evolve, field, fields_dict, frozen
+from attrs import evolve
 
 from compatapi.call import Call, Timeouts
-from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ToolCall, Usage
+from compatapi.chat_types import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
 from compatapi.dialects import get_dialect
 from compatapi.dialects.base import Dialect, Provider
-from compatapi.errors import ConfigError, DecodeError, StopStream
+from compatapi.errors import ConfigError, DecodeError
 from compatapi.http_types import HttpRequest, HttpResponse, HttpTransport, Limits, Secret, Target, show_url
+from compatapi.options import (
+    CallOptions,
+    check_function,
+    check_request,
+    check_timeouts,
+    check_unsupported,
+    take_callbacks,
+)
 from compatapi.resolve import find_base_url, find_key, find_provider, from_environment
 from compatapi.retry import RetryEvent, RetryPolicy
 from compatapi.sender import Sender, read_all
@@ -22,36 +30,13 @@ from compatapi.transport import Transport
 
 # What few calls need is imported where it is used: a program that asks for whole answers never loads the streams.
 if TYPE_CHECKING:
-    from typing_extensions import TypedDict, Unpack
+    from typing_extensions import Unpack
 
-    from compatapi.callbacks import Callbacks
     from compatapi.decoding import StreamDecoder
     from compatapi.handle import StreamHandle
+    from compatapi.options import CallbackKeywords, CallKeywords
     from compatapi.service_types import EmbeddingRequest, EmbeddingResponse, Model
     from compatapi.stream import ChatStream
-
-    class CallKeywords(TypedDict, total=False):
-        """What a single call may do otherwise than its client."""
-
-        timeouts: Timeouts | None
-        max_retries: int | None
-        headers: Mapping[str, str]
-        query: Mapping[str, str]
-        body: Mapping[str, Any]
-        on_unsupported: str | None
-        on_retry: Callable[[RetryEvent], object] | None
-
-    class CallbackKeywords(CallKeywords, total=False):
-        """The same, and what the program wants to be told of the stream."""
-
-        on_text: Callable[[str], object] | None
-        on_reasoning: Callable[[str], object] | None
-        on_tool_call: Callable[[ToolCall], object] | None
-        on_usage: Callable[[Usage], object] | None
-        on_done: Callable[[ChatCompletion], object] | None
-        on_error: Callable[[BaseException], object] | None
-        on_cancelled: Callable[[ChatCompletion], object] | None
-
 
 __all__ = ["Client"]
 
@@ -118,7 +103,7 @@ class Client:
         self._again = (key_env, api_key is None, headers, query, verify, cert, proxies)
         self.provider = row
         self.dialect: Dialect = get_dialect(row.dialect)
-        self.timeouts = _check_timeouts(timeouts) or Timeouts()
+        self.timeouts = check_timeouts(timeouts) or Timeouts()
         self.max_retries = max_retries
         self.limits = limits or Limits()
         self._on_retry = on_retry
@@ -128,7 +113,7 @@ class Client:
             quirks=row.quirks,
             headers={**from_environment(row.header_env), **(headers or {})},
             query={**from_environment(row.query_env), **(query or {})},
-            on_unsupported=_check_unsupported(on_unsupported) or "raise",
+            on_unsupported=check_unsupported(on_unsupported) or "raise",
         )
         self._has_own_transport = transport is not None
         moves: HttpTransport = Transport(verify=verify, cert=cert, proxies=proxies) if transport is None else transport
@@ -184,7 +169,7 @@ class Client:
         Raises:
             CompatAPIError: Any of `compatapi.errors`.
         """
-        _check_request(request)
+        check_request(request)
         if request.stream:
             raise ConfigError(
                 "chat_completion returns the whole answer; leave stream unset, or call chat_completion_stream"
@@ -247,27 +232,14 @@ class Client:
         Raises:
             CompatAPIError: Any of `compatapi.errors`.
         """
-        callbacks = _take_callbacks(options, on_chunk)
+        callbacks = take_callbacks(options, on_chunk)
         extra = CallOptions(**options)
         call = Call(extra.timeouts or self.timeouts)
         if callbacks is None:
             return self._open(request, extra, call, extra.on_retry)
-        try:
-            completion = self._tell(self._open(request, extra, call, extra.on_retry), callbacks)
-        except BaseException as error:
-            self._tell_last(callbacks, error)
-            raise
-        self._tell_last(callbacks, completion)
-        return completion
+        from compatapi.callbacks import tell_all
 
-    @staticmethod
-    def _tell_last(callbacks: Callbacks, outcome: ChatCompletion | BaseException) -> None:
-        from compatapi.callbacks import last_word
-
-        function, argument = last_word(callbacks, outcome)
-        if function is not None:
-            with suppress(StopStream):  # there is nothing left to stop
-                function(argument)
+        return tell_all(lambda: self._open(request, extra, call, extra.on_retry), callbacks)
 
     def start_stream(
         self,
@@ -296,8 +268,8 @@ class Client:
         from compatapi.handle import StreamHandle
 
         rest: dict[str, Any] = {**options}
-        callbacks = _take_callbacks(rest, on_chunk) or Callbacks()
-        _check_function("post", post)
+        callbacks = take_callbacks(rest, on_chunk) or Callbacks()
+        check_function("post", post)
         extra = CallOptions(**rest)
         wanted = self._encode_stream(request, extra)
         call = Call(extra.timeouts or self.timeouts)
@@ -386,7 +358,7 @@ class Client:
         )
 
     def _encode_stream(self, request: ChatCompletionRequest, options: CallOptions) -> HttpRequest:
-        _check_request(request)
+        check_request(request)
         return self.dialect.encode_request(request, self._target_for(options), True)
 
     def _open(
@@ -421,22 +393,6 @@ class Client:
 
         return self._run(wanted, options, read, call, on_retry)
 
-    @staticmethod
-    def _tell(stream: ChatStream, callbacks: Callbacks) -> ChatCompletion:
-        """The callback style is the iterator, driven by a loop of ours."""
-        from compatapi.callbacks import Teller
-
-        teller = Teller(callbacks)
-        told = teller.told
-        with stream:
-            try:
-                for chunk in stream:
-                    told(chunk)
-                teller.tell_end()
-            except StopStream:
-                pass
-        return stream.completion
-
     def _run(
         self,
         wanted: HttpRequest,
@@ -460,61 +416,3 @@ class Client:
 
 def _make_client(provider: Provider, options: dict[str, Any]) -> Client:
     return Client(provider, **options)
-
-
-def _check_timeouts(timeouts: Timeouts | None) -> Timeouts | None:
-    if timeouts is not None and not isinstance(timeouts, Timeouts):
-        raise ConfigError(f"timeouts has four clocks, such as Timeouts(idle=60); this is a {type(timeouts).__name__}")
-    return timeouts
-
-
-def _check_unsupported(what: str | None) -> str | None:
-    if what not in (None, "raise", "drop"):
-        raise ConfigError(f"on_unsupported is 'raise' or 'drop'; this is {what!r}")
-    return what
-
-
-def _check_function(name: str, function: T) -> T:
-    if function is not None and not callable(function):
-        raise ConfigError(f"{name} has to be a function; this is a {type(function).__name__}")
-    return function
-
-
-def _check_on_retry(function: Callable[[RetryEvent], object] | None) -> Callable[[RetryEvent], object] | None:
-    return _check_function("on_retry", function)
-
-
-@frozen(kw_only=True)
-class CallOptions:
-    """What a single call does otherwise than its client."""
-
-    timeouts: Timeouts | None = field(default=None, converter=_check_timeouts)
-    max_retries: int | None = None
-    headers: Mapping[str, str] | None = field(default=None, repr=False)  # they may hold a key
-    query: Mapping[str, str] | None = field(default=None, repr=False)
-    body: Mapping[str, Any] | None = None
-    on_unsupported: str | None = field(default=None, converter=_check_unsupported)
-    on_retry: Callable[[RetryEvent], object] | None = field(default=None, converter=_check_on_retry)
-
-
-def _check_request(request: object) -> None:
-    if not isinstance(request, ChatCompletionRequest):
-        raise ConfigError(
-            "A ChatCompletionRequest is needed, such as ChatCompletionRequest(model, [Message.user(text)]);"
-            f" this is a {type(request).__name__}"
-        )
-
-
-def _take_callbacks(
-    options: dict[str, Any], on_chunk: Callable[[ChatCompletionChunk], object] | None
-) -> Callbacks | None:
-    """Take the callbacks out of the options; ``None`` when there is none."""
-    if on_chunk is None and not options:
-        return None
-    from compatapi.callbacks import Callbacks
-
-    given = {name: options.pop(name) for name in fields_dict(Callbacks) if name in options}
-    for name, function in {**given, "on_chunk": on_chunk}.items():
-        _check_function(name, function)
-    callbacks = Callbacks(**given, on_chunk=on_chunk)
-    return callbacks if on_chunk is not None or any(value is not None for value in given.values()) else None

@@ -30,7 +30,7 @@ STOREYS = (
     ("testing.answers", "testing.chat", "testing.chat_script", "testing.faults", "testing.sketch"),
     ("testing.services", "testing.services.base"),
     ("testing.demo", "testing.demo_answers", "testing.demo_texts"),
-    ("providers", "decoding", "connections", "callbacks"),
+    ("providers", "decoding", "connections", "callbacks", "options"),
     ("transport", "stream", "resolve", "formats"),
     ("handle",),
     ("sender", "gui"),

@@ -19,9 +19,10 @@ from calls import REQUEST, deaf_listener, error_of, hard_limit  # noqa: F401
 from compatapi import errors
 from compatapi.call import Timeouts
 from compatapi.chat_types import ChatCompletionRequest, Message
-from compatapi.client import CallOptions, Client
+from compatapi.client import Client
 from compatapi.errors import CompatAPIError
 from compatapi.http_types import HttpRequest, Secret, Target
+from compatapi.options import CallOptions
 from compatapi.testing import (
     ChatScript,
     ErrorScript,
