@@ -13,9 +13,10 @@ class Sizes:
     """How much is done. Counts of chunks, rounds and calls; milliseconds are not here, the server has them."""
 
     rounds: int = 7
+    close_rounds: int = 21  # of what differs by a few percent
     chunks: int = 10_000
     recorded: int = 3_000
-    recorded_rounds: int = 3
+    recorded_rounds: int = 5
     recordings: int = 1000  # at most so many
     paced: int = 150
     paced_rounds: int = 9
@@ -35,6 +36,7 @@ class Sizes:
 FULL = Sizes()
 QUICK = Sizes(
     rounds=3,
+    close_rounds=5,
     chunks=2_000,
     recorded=200,
     recorded_rounds=1,
@@ -54,6 +56,7 @@ QUICK = Sizes(
 #: Just enough to run every line; the figures mean nothing.
 TINY = Sizes(
     rounds=1,
+    close_rounds=1,
     chunks=100,
     recorded=20,
     recorded_rounds=1,

@@ -26,7 +26,7 @@ parser, which check nothing, keep nothing and know what they will be sent. All f
 A ratio of 2 to the limit means: twice the CPU that reading those bytes costs in Python at the least.
 
 ```sh
-tox -e bench                   # all of it, about five minutes
+tox -e bench                   # all of it, about eight minutes
 tox -e bench -- --quick        # under a minute, and rougher
 tox -e bench -- --only calls   # one table
 ```
