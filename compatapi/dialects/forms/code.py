@@ -21,6 +21,8 @@ from compatapi.wire import ChunkForm, Extra, WireType, wire_names
 __all__ = ["NotToBeLearnt", "Probe", "ReaderDraft"]
 
 _MARK = "a probe \u00e9 "
+#: Characters of a fixed part that are looked for; to look for a long text costs more than to compare it in one place.
+_ENOUGH = 12
 _WHOLE = re.compile(r"-?\d+")
 
 Path = tuple[Any, ...]
@@ -159,10 +161,10 @@ class ReaderDraft:
             if last:
                 self._add(f"end = len(data) - {self._constant(len(tail))}")
             else:
-                self._add(
-                    f"end = data.find({self._constant(parts[number + 1])}, at)",
-                    "if end < 0: return None",
-                )
+                part = parts[number + 1]
+                self._add(f"end = data.find({self._constant(part[:_ENOUGH])}, at)", "if end < 0: return None")
+                if len(part) > _ENOUGH:
+                    self._add(f"if not data.startswith({self._constant(part)}, end): return None")
             self._add(f"{name} = data[at:end]")
             if is_string[number]:
                 self._add(
