@@ -22,7 +22,7 @@ class Sizes:
     paced_rounds: int = 9
     calls: int = 40
     big: int = 5_000_000
-    big_calls: int = 2
+    big_calls: int = 3
     threads: int = 50
     thread_chunks: int = 40
     thread_rounds: int = 3
