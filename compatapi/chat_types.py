@@ -412,7 +412,8 @@ class ChatCompletionChunk(WireType):
     service_tier: str | None = None
     system_fingerprint: str | None = None
     moderation: dict[str, Any] | None = None
-    _form: ChunkForm | None = field(default=None, init=False)  # if it was read by one, and nobody has changed it yet
+    # The form by which it was read, if any. Nobody has changed such a chunk yet when the answer takes it in.
+    _form: ChunkForm | None = field(default=None, init=False, eq=False, repr=False)
 
     @property
     def _first_delta(self) -> Delta | None:
