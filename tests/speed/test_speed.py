@@ -35,6 +35,8 @@ FIGURES = {
     "tools": (3.2, 2.15),
     "full": (3.8, 2.80),
 }
+#: The same for native protocols, by the decoders alone.
+NATIVE_FIGURES = {"anthropic": (4.6, 3.6), "gemini": (2.8, 1.9)}
 SLACK = 1.3
 #: The same for one way to read a stream to another.
 CALLBACK, ACCUMULATION, PROMISES = 1.2, 1.4, 1.15
@@ -71,6 +73,31 @@ def stream(kind):
         value["choices"][0].setdefault("logprobs", None)
         value |= {"id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "created": 1741569952} | rest | value
     data = b"".join(event(json.dumps(value, separators=(",", ":"))) for value in values) + DONE
+    return [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
+
+
+def native_stream(dialect):
+    """A text stream of a native protocol, in pieces."""
+    texts = [f" word{number}" for number in range(CHUNKS)]
+    if dialect == "anthropic":
+        deltas = [{"type": "text_delta", "text": text} for text in texts]
+        values = [{"type": "message_start", "message": {"id": "i", "model": "m", "role": "assistant"}}]
+        values += [{"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}]
+        values += [{"type": "content_block_delta", "index": 0, "delta": delta} for delta in deltas]
+        values += [{"type": "content_block_stop", "index": 0}, {"type": "message_stop"}]
+    else:
+        usage = {"promptTokenCount": 9, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 9}]}
+        rest = {"modelVersion": "gemini-2.5-flash", "responseId": "beHBaJfEMIi-qtsP3769-Q8"}
+        contents = [{"parts": [{"text": text}], "role": "model"} for text in texts]
+        values = [{"candidates": [{"content": content, "index": 0}]} for content in contents]
+        for number, value in enumerate(values):
+            value |= {"usageMetadata": {**usage, "candidatesTokenCount": number}, **rest}
+        values[-1]["candidates"][0]["finishReason"] = "STOP"
+    named = "event: {type}\n" if dialect == "anthropic" else ""
+    data = b"".join(
+        named.format(type=value.get("type")).encode() + event(json.dumps(value, separators=(",", ":")))
+        for value in values
+    )
     return [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
 
 
@@ -151,6 +178,27 @@ def test_a_stream_to_the_limit(kind):
     assert bound >= found, f"{kind}: {found:.2f} times the limit; the figure was {FIGURES[kind][COLUMN]}"
 
 
+def ratio_of_native(dialect, bound=0.0):
+    """A stream of a native protocol through its decoders, the answer kept, to the limit."""
+    pieces = native_stream(dialect)
+
+    def read():
+        decoder = StreamDecoder(dialect, REQUEST)
+        for piece in pieces:
+            look_at_all(decoder.iterate(piece))
+        assert decoder.is_complete
+
+    return ratio(read, lambda: limit(pieces), bound)
+
+
+@pytest.mark.parametrize("dialect", NATIVE_FIGURES)
+def test_a_native_stream_to_the_limit(dialect):
+    """Nor has a native protocol."""
+    bound = NATIVE_FIGURES[dialect][COLUMN] * SLACK
+    found = ratio_of_native(dialect, bound)
+    assert bound >= found, f"{dialect}: {found:.2f} times the limit; the figure was {NATIVE_FIGURES[dialect][COLUMN]}"
+
+
 def ratio_of_callback(bound=0.0):
     """Callback style to generator style."""
     with fed(stream("text")) as client:
@@ -204,5 +252,7 @@ def test_clocks_and_statistics():
 if __name__ == "__main__":
     for name in FIGURES:
         print(f"{name}: {ratio_of_stream(name):.2f}")
+    for name in NATIVE_FIGURES:
+        print(f"{name}: {ratio_of_native(name):.2f}")
     print(f"callback: {ratio_of_callback():.2f}; promises: {ratio_of_promises():.2f}")
     print("accumulation:", ", ".join(f"{name} {ratio_of_accumulation(name):.2f}" for name in STREAMS))
