@@ -87,6 +87,12 @@ GEMINI = {
     "counted thought": lambda text: parts(
         {"text": text, "thought": True}, usageMetadata={**usage(3), "thoughtsTokenCount": len(text)}
     ),
+    "text behind thoughts": lambda text: parts(
+        {"text": text}, usageMetadata={**usage(len(text) * 100), "thoughtsTokenCount": 700}
+    ),
+    "both counted": lambda text: parts(
+        {"text": text}, usageMetadata={**usage(len(text)), "thoughtsTokenCount": len(text) * 100}
+    ),
     "signed": lambda text: parts({"text": text, "thoughtSignature": text}),
     "image": lambda text: parts({"inlineData": {"mimeType": "image/png", "data": text}}),
     "call": lambda text: parts({"functionCall": {"name": "f", "args": {"a": text}, "id": f"i{text}"}}),
@@ -188,7 +194,10 @@ def test_forms_change_nothing(dialect, data):
     ("dialect", "kind"),
     [
         *[("anthropic", kind) for kind in ("text", "thinking", "arguments")],
-        *[("gemini", kind) for kind in ("text", "the same text", "thought", "ratings")],
+        *[
+            ("gemini", kind)
+            for kind in ("text", "the same text", "thought", "counted thought", "text behind thoughts", "ratings")
+        ],
         *[("ollama", kind) for kind in ("text", "thinking", "both")],
     ],
 )

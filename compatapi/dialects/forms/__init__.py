@@ -114,18 +114,21 @@ class Forms:
                 self._shapes[key] = _Shape(tokens, is_call=bool(chunk.choices[0].delta.tool_calls))
             return
         differing = {at for at, token in enumerate(tokens) if token != shape.tokens[at]}
+        likely: set[int] = set()
         if not shape.holes:  # what differs in chunks of another shape will differ here
-            differing |= learning.likely_holes(tokens, self._names if differing else self._names | learning.GUESSED)
-        if differing <= shape.holes or self._credit < _MAKE:
-            return
-        self._credit -= _MAKE
-        shape.holes |= differing
+            likely = learning.likely_holes(tokens, self._names if differing else self._names | learning.GUESSED)
+        seen = shape.holes | differing
         self._names |= learning.names_of(tokens, differing)
-        self._drop(shape)
-        holes = sorted(shape.holes)
-        with suppress(learning.NotToBeLearnt):
-            shape.read = learning.make_reader([shape.tokens, tokens], holes, chunk, read, tell(chunk))
-            self._put_first(shape.read)
+        for holes in (seen | likely, seen):
+            if not holes or holes == shape.holes or self._credit < _MAKE:
+                return
+            self._credit -= _MAKE
+            self._drop(shape)
+            shape.holes = holes
+            with suppress(learning.NotToBeLearnt):
+                shape.read = learning.make_reader([shape.tokens, tokens], sorted(holes), chunk, read, tell(chunk))
+                self._put_first(shape.read)
+                return
 
     def forget(self, *, only_calls: bool = False) -> None:
         """Forget all forms, or those of arguments: what is like them may have to be read otherwise from now on."""

@@ -21,6 +21,8 @@ from compatapi.wire import ChunkForm, Extra, WireType, wire_names
 __all__ = ["NotToBeLearnt", "Probe", "ReaderDraft"]
 
 _MARK = "a probe \u00e9 "
+#: What a number may have been added to, so that the sum is still known as that of a probe.
+_NEAR = 1_000_000
 #: Characters of a fixed part that are looked for; to look for a long text costs more than to compare it in one place.
 _ENOUGH = 12
 _WHOLE = re.compile(r"-?\d+")
@@ -52,7 +54,7 @@ class Probe:
     def _make_value(self) -> Any:
         if self.token.startswith('"'):
             return f"{_MARK}{self.number}."
-        whole = 1_000_000_007 + 11 * self.number
+        whole = 1_000_000_007 + 3 * _NEAR * self.number
         return whole if _WHOLE.fullmatch(self.token) else whole + 0.5
 
     @name.default
@@ -208,9 +210,17 @@ class ReaderDraft:
         if probe is None:
             if isinstance(thing, str) and _MARK in thing:
                 raise NotToBeLearnt  # made of a hole and something else
-            return self._constant(thing)
+            return self._build_sum(thing, path) if thing.__class__ is int else self._constant(thing)
         self.landed[probe.name].add(path)
         return probe.name
+
+    def _build_sum(self, thing: int, path: Path) -> str:
+        """A number that stands in no hole: that in one with a fixed number added, as counts of tokens are; or fixed."""
+        for value, probe in ((value, probe) for (kind, value), probe in self._probes.items() if kind is int):
+            if abs(thing - value) < _NEAR:
+                self.landed[probe.name].add(path)
+                return f"{probe.name} + {self._constant(thing - value)}"
+        return self._constant(thing)
 
     def _build_object(self, thing: WireType, path: Path) -> str:
         cls = type(thing)
