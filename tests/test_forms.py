@@ -149,6 +149,12 @@ def test_an_empty_piece_shows_nothing_of_those_behind_it():
     both([body({"reasoning_content": text}) for text in ("", "", "", "so", "", "on")])
 
 
+def test_what_grows_anew_in_each_chunk_is_never_learnt():
+    """MiniMax repeats in each detail what it said before; the decoder keeps account of that, also behind empty ones."""
+    texts = ["", "", "so", "so on", "so on and", "so on and on"]
+    assert 0 == both([KINDS["minimax"](text) for text in texts])
+
+
 NEVER_SERVED = ("error", "end", "a call", "two choices", "no index", "named arguments", "role", "minimax")
 NEVER_SERVED += ("numbered details",)  # each number is a form of its own
 SERVED = {

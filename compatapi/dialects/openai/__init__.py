@@ -213,6 +213,15 @@ _CHUNK_KEYS = frozenset({"id", "object", "model", "created", "usage", "choices"}
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
 
+def _minimax_detail(delta: Delta) -> dict[str, Any] | None:
+    """The one detail of reasoning in a delta, where it is of MiniMax and has a text."""
+    details = (delta._extra or {}).get("reasoning_details")
+    found = details[0] if isinstance(details, list) and len(details) == 1 else None
+    if not isinstance(found, dict) or not isinstance(found.get("text"), str):
+        return None
+    return found if "minimax" in str(found.get("format")).lower() else None
+
+
 class OpenAIChunkDecoder:
     """Frames of one stream in, chunks out."""
 
@@ -262,10 +271,10 @@ class OpenAIChunkDecoder:
             self._forms.learn(frame.data, chunk, self._read_alone, self._tell)
         return [chunk]
 
-    def _read_alone(self, data: str) -> ChatCompletionChunk:
-        """An event that no memory of the stream changes."""
+    def _read_alone(self, data: str) -> ChatCompletionChunk | None:
+        """The chunk of an event, if no memory of the stream changes it."""
         chunk: ChatCompletionChunk = self._structure(jsontext.loads(data), ChatCompletionChunk)
-        return chunk
+        return None if any(_minimax_detail(choice.delta) for choice in chunk.choices) else chunk
 
     def _tell(self, chunk: ChatCompletionChunk) -> Tell | None:
         """Further arguments belong to their call."""
@@ -337,15 +346,10 @@ class OpenAIChunkDecoder:
 
     def _cut_details(self, choice: ChunkChoice) -> None:
         """Rule 21: MiniMax may repeat in each detail all that it said before. One that does not shows that it adds."""
-        delta, details = choice.delta, choice.delta.extra.get("reasoning_details")
-        found = details[0] if isinstance(details, list) and len(details) == 1 else None
-        text = found.get("text") if isinstance(found, dict) else None
-        if (
-            not isinstance(found, dict)
-            or not isinstance(text, str)
-            or "minimax" not in str(found.get("format")).lower()
-        ):
+        delta, found = choice.delta, _minimax_detail(choice.delta)
+        if found is None:
             return
+        text = found["text"]
         place = (choice.index, str(found.get("id")), str(found.get("index")))
         before = self._details.setdefault(place, "")
         if before is None or not text.startswith(before):
