@@ -35,7 +35,8 @@ The server is a process of its own that sends prepared bytes over the loopback i
 one process, and a figure is the median of the ratios within the rounds, since the speed of a machine drifts while it is
 being measured. In parentheses behind it are the quartiles of these ratios: where they are far apart, the machine was
 noisy. There are no absolute times, because they would be those of one machine on one day. Each client is used as its
-documentation shows it; openai-python and compatapi give objects, whose text is read, and the others dicts.
+documentation shows it; openai-python and compatapi give objects, whose text is read, and the others dicts. Freed memory
+of any size is used again, which by itself the C library does for large pieces only after a while.
 
 "Must" and "dream" are targets that were set before the work on speed began, from the best of several designs that had
 been tried.

@@ -19,6 +19,7 @@ import peers
 import report
 from measures import MEASURES
 from model import Section, Sizes
+from timing import keep_memory
 
 
 @contextmanager
@@ -39,6 +40,7 @@ def replay_server() -> Iterator[str]:
 
 def run(names: list[str], sizes: Sizes) -> list[Section]:
     """Measure, and print each table when it is there."""
+    keep_memory()
     print(report.versions(), flush=True)
     absent = [name for name in peers.PEERS if name not in peers.present()]
     if absent:

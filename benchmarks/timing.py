@@ -7,11 +7,16 @@ what else the machine does, and waiting, are not in it.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
+
+#: malloc.h of glibc.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 class Ratio(NamedTuple):
@@ -20,6 +25,18 @@ class Ratio(NamedTuple):
     middle: float
     low: float
     high: float
+
+
+def keep_memory() -> None:
+    """Have the C library use freed memory again, whatever its size.
+
+    By itself glibc gives large pieces back, the sooner the less was freed before. To get a page anew costs the kernel
+    more than to read what is in it costs any client, so that the order of the measures would decide.
+    """
+    with suppress(OSError, AttributeError):  # another system's C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
 def cpu(run: Callable[[], object]) -> float:

@@ -53,6 +53,8 @@ def _with_second(name: str, found: Figures, targets: tuple[float, float], by_han
 
 
 def _run(url: str, sizes: Sizes, make: Maker, calls: int | None = None) -> Figures:
+    # Small calls are many in a turn, and in more turns, for they are measured in the noise of system calls.
+    rounds = sizes.rounds if calls else sizes.close_rounds
     calls = calls or sizes.calls
     with ExitStack() as stack:
         runs = {name: make(peer, url, stack) for name, peer in peers.present().items()}
@@ -60,7 +62,7 @@ def _run(url: str, sizes: Sizes, make: Maker, calls: int | None = None) -> Figur
             run()
             run()
         turns = {name: lambda run=run: sum(run() for _ in range(calls)) for name, run in runs.items()}
-        return in_turns(turns, sizes.rounds)
+        return in_turns(turns, rounds)
 
 
 def _first(read: peers.Open) -> float:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 import limit
 import peers
 from model import Row, Section, Sizes
 from timing import cpu, in_turns, ratio
 
-#: malloc.h of glibc.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 ABOUT = """CPU for each chunk of longer streams, as a ratio to that in the shortest, the answer accumulated; and CPU for
 each byte of one huge event, as a ratio to one of a tenth of its size. The column of the limit says what of that is the
-machine's memory. Freed memory is used again for both events, as the C library does by itself only for the smaller."""
+machine's memory."""
 
 
 def measure(base: str, sizes: Sizes) -> Section:
@@ -48,20 +45,7 @@ def _each(run, times: int) -> float:
     return spent / sum(counts)
 
 
-def _keep_memory() -> None:
-    """Have the C library use freed memory again, whatever its size.
-
-    By itself glibc gives back what is larger than 32 MB. Getting it anew costs the kernel more than reading the event
-    costs any client, and only for the larger of the two.
-    """
-    with suppress(OSError, AttributeError):  # another system's C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-        mallopt(_M_TRIM_THRESHOLD, 1 << 30)
-
-
 def _one_event(base: str, sizes: Sizes) -> Row:
-    _keep_memory()
     small, large = sizes.event, 10 * sizes.event
     with ExitStack() as stack:
         runs = {}
