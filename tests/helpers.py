@@ -11,7 +11,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeVar
 
+from compatapi.accumulate import Accumulator
 from compatapi.errors import CompatAPIError
+from compatapi.framing import Frame
 
 Result = TypeVar("Result")
 
@@ -82,6 +84,24 @@ def same_every_way(data: bytes, run: Callable[[list[bytes]], Result]) -> Result:
 def decode_every_way(make_decoder: Callable[[], Any], data: bytes) -> list[Any]:
     """Return what a new decoder makes of ``data``, the same in every way to feed it."""
     return same_every_way(data, lambda pieces: drain(make_decoder(), pieces))
+
+
+def read_events(decoder: Any, payloads: Iterable[str], *, learns: bool) -> tuple[list[Any], int]:
+    """What a chunk decoder makes of payloads: chunks and answers so far, all of them shown, and the kind of error.
+
+    And how many of them were read by a form.
+    """
+    seen, served, answer = [], 0, Accumulator()
+    try:
+        for payload in payloads:
+            known = decoder.known(payload) if learns else None
+            served += known is not None
+            for chunk in decoder.decode(Frame(payload)) if known is None else [known]:
+                answer.take(chunk) if learns else answer.add(chunk)
+                seen += [show(chunk), show(answer.completion)]
+    except CompatAPIError as error:
+        seen.append(type(error).__name__)
+    return seen, served
 
 
 def show(thing: Any) -> Any:

@@ -10,9 +10,8 @@ from compatapi.accumulate import Accumulator
 from compatapi.dialects import forms
 from compatapi.dialects.forms import learning
 from compatapi.dialects.openai import OpenAIChunkDecoder
-from compatapi.errors import CompatAPIError
 from compatapi.framing import Frame
-from helpers import RECORDINGS, show
+from helpers import RECORDINGS, read_events, show
 from streams import body, call, part, say, stop
 
 
@@ -24,36 +23,14 @@ def learns_at_once():
         yield
 
 
-def read(payloads, *, learns):
-    """What a decoder makes of payloads: chunks in full (their readings too), and the kind of error at the end.
-
-    And how many of them were read by a form.
-    """
-    decoder, seen, served = OpenAIChunkDecoder(), [], 0
-    if not learns:
-        decoder.known = lambda data: None
-    answer = Accumulator()
-    try:
-        for payload in payloads:
-            known = decoder.known(payload)
-            served += known is not None
-            for chunk in decoder.decode(Frame(payload)) if known is None else [known]:
-                answer.take(chunk) if learns else answer.add(chunk)
-                seen += [show(chunk), show(answer.completion)]
-    except CompatAPIError as error:
-        seen.append(type(error).__name__)
-    return seen, served
-
-
 def both(payloads):
     """How many payloads were read by a form, after checking that all comes out the same without forms."""
     payloads = [payload if isinstance(payload, str) else json.dumps(payload) for payload in payloads]
     with pytest.MonkeyPatch.context() as patch:
         for module in ("dialects.openai", "toolcalls", "accumulate"):
             patch.setattr(f"compatapi.{module}.new_call_id", lambda: "call_made_up")
-        short, served = read(payloads, learns=True)
-        long, none = read(payloads, learns=False)
-    assert 0 == none
+        short, served = read_events(OpenAIChunkDecoder(), payloads, learns=True)
+        long, _ = read_events(OpenAIChunkDecoder(), payloads, learns=False)
     assert long == short
     return served
 
